@@ -1,0 +1,1 @@
+"""What the embedded footing adds: a broker without a server, a supervisor, a demo site."""

@@ -1,0 +1,115 @@
+"""The environment, read once and typed: the one place that knows every variable.
+
+Every variable may also be given as ``NAME_FILE``, the path of a file that holds the value
+(Docker and systemd secrets). All mistakes are reported together, each with its variable's name.
+``.env.example`` lists the variables with one sentence each; a test keeps the two alike.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from environs import EnvError, FileAwareEnv, validate
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+class EnvironmentInvalid(Exception):
+    """A variable of the environment has a value that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the environment says. Times are seconds, sizes are bytes."""
+
+    data_dir: Path
+    database_url: str
+    broker_url: str
+    redis_url: str
+    secret_key: str
+    debug: bool
+    allowed_hosts: list[str]
+    csrf_trusted_origins: list[str]
+    web_bind: str
+    rpc_bind: str
+    chat_bind: str
+    log_level: str
+    log_format: str
+    node_name: str
+    max_tasks: int
+    drain_seconds: float
+    heartbeat_seconds: float
+    lease_seconds: float
+    content_store: str
+    host_max_connections: int
+    host_min_interval: float
+    fetch_allow_networks: list[str]
+    fetch_deny_networks: list[str]
+    fetch_ports: list[int]
+    fetch_user_agent: str
+
+
+def read() -> Environment:
+    """Read and check the environment; raises EnvironmentInvalid naming every wrong variable."""
+    env = FileAwareEnv(eager=False, strip_whitespace=True)
+    data_dir = Path(env.str("HASHWORLD_DATA_DIR", str(PROJECT_ROOT / "data"))).absolute()
+    values = {
+        "data_dir": data_dir,
+        "database_url": _database_url(env, data_dir),
+        "broker_url": env.str("CELERY_BROKER_URL", f"hashworld:///{data_dir}/broker.sqlite3"),
+        "redis_url": env.str("REDIS_URL", ""),
+        "secret_key": env.str("DJANGO_SECRET_KEY", ""),
+        "debug": env.bool("DJANGO_DEBUG", False),
+        "allowed_hosts": env.list("DJANGO_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"]),
+        "csrf_trusted_origins": env.list("DJANGO_CSRF_TRUSTED_ORIGINS", []),
+        "web_bind": env.str("HASHWORLD_WEB_BIND", "127.0.0.1:8000"),
+        "rpc_bind": env.str("HASHWORLD_RPC_BIND", "127.0.0.1:6666"),
+        "chat_bind": env.str("HASHWORLD_CHAT_BIND", "127.0.0.1:8765"),
+        "log_level": env.str("LOG_LEVEL", "INFO", validate=_one_of("DEBUG INFO WARNING ERROR")),
+        "log_format": env.str("LOG_FORMAT", "console", validate=_one_of("console json")),
+        "node_name": env.str("HASHWORLD_NODE_NAME", "", validate=validate.Length(max=64)),
+        "max_tasks": env.int("HASHWORLD_MAX_TASKS", 512, validate=validate.Range(1, 10_000)),
+        "drain_seconds": env.float("HASHWORLD_DRAIN_SECONDS", 20, validate=validate.Range(0, 3600)),
+        "heartbeat_seconds": env.float("HASHWORLD_HEARTBEAT_SECONDS", 5, validate=_POSITIVE),
+        "lease_seconds": env.float("HASHWORLD_LEASE_SECONDS", 15, validate=_POSITIVE),
+        "content_store": env.str(
+            "HASHWORLD_CONTENT_STORE", "packs", validate=_one_of("packs database")
+        ),
+        "host_max_connections": env.int(
+            "HASHWORLD_HOST_MAX_CONNECTIONS", 8, validate=validate.Range(1, 1000)
+        ),
+        "host_min_interval": env.float(
+            "HASHWORLD_HOST_MIN_INTERVAL", 0, validate=validate.Range(0, 86_400)
+        ),
+        "fetch_allow_networks": env.list("HASHWORLD_FETCH_ALLOW_NETWORKS", []),
+        "fetch_deny_networks": env.list("HASHWORLD_FETCH_DENY_NETWORKS", []),
+        "fetch_ports": env.list("HASHWORLD_FETCH_PORTS", [80, 443, 8080, 8443], subcast=int),
+        "fetch_user_agent": env.str("HASHWORLD_FETCH_USER_AGENT", "HashWorld"),
+    }
+    try:
+        env.seal()
+    except EnvError as error:
+        raise EnvironmentInvalid(str(error)) from error
+    return Environment(**values)
+
+
+_POSITIVE = validate.Range(min=0.05, max=3600)
+
+
+def _one_of(words: str) -> validate.OneOf:
+    return validate.OneOf(words.split(), error="Must be one of: {choices}.")
+
+
+def _database_url(env: FileAwareEnv, data_dir: Path) -> str:
+    """DATABASE_URL, or the MYSQL_* parts that the official images use, or SQLite in the folder."""
+    url: str = env.str("DATABASE_URL", "")
+    if url:
+        return url
+    host = env.str("MYSQL_HOST", "")
+    port = env.int("MYSQL_PORT", 3306)
+    name = env.str("MYSQL_DATABASE", "hashworld")
+    user = quote(env.str("MYSQL_USER", "hashworld"), safe="")
+    password = quote(env.str("MYSQL_PASSWORD", ""), safe="")
+    if host:
+        return f"mysql://{user}:{password}@{host}:{port}/{name}"
+    return f"sqlite:///{data_dir}/hashworld.sqlite3"

@@ -1,0 +1,1 @@
+"""Who is alive: nodes, the lands they own."""

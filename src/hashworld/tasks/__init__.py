@@ -1,0 +1,1 @@
+"""What to fetch: jobs, tasks, hosts, leases, attempts and contents."""

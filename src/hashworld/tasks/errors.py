@@ -1,0 +1,28 @@
+"""The errors of `hashworld.tasks`.
+
+    TaskError
+    ├── InvalidInput      what was handed in cannot be taken; names the field and the reason
+    ├── SubmissionBusy    the same idempotency key is being submitted right now
+    └── ContentDamaged    a kept body is missing or is not what was kept
+"""
+
+
+class TaskError(Exception):
+    """Base of the errors that a person can do something about."""
+
+
+class InvalidInput(TaskError):
+    """What was handed in cannot be taken; nothing was changed."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class SubmissionBusy(TaskError):
+    """A submission with this idempotency key is still under way; ask again in a few seconds."""
+
+
+class ContentDamaged(TaskError):
+    """A kept body is missing or its bytes are not those that were kept."""

@@ -1,0 +1,324 @@
+"""What is kept of jobs and tasks.
+
+Index design, for 100 million tasks: a task is found by its id, in its job, in its host's lane by
+due time while it waits (`due_at` is null in every other state), under its lease, by state from
+the newest job down, and by its URL's hash. Rows of tasks and attempts are written in sets by
+plain SQL, without foreign-key checks: each would lock the parent row at every insert.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from hashworld.nodes.models import Node
+from hashworld.tasks.states import State
+
+#: How many of a host's tasks may be out at once, per connection that the host allows.
+AHEAD_PER_CONNECTION = 16
+
+
+class Priority(models.IntegerChoices):
+    """A job's priority. A waiting task's lane is its job's priority, or SUSPECT."""
+
+    LOW = 0, "low"
+    NORMAL = 1, "normal"
+    HIGH = 2, "high"
+
+
+#: The lane of tasks that were out when their node was lost; they are given out with care.
+SUSPECT = 3
+
+
+class Duplicates(models.TextChoices):
+    """What a job does with a URL it already has."""
+
+    KEEP = "keep", "keep all"
+    ONE = "one", "one per canonical URL"
+
+
+def reference(to: str | type[models.Model], **options: Any) -> models.ForeignKey[Any, Any]:
+    """A relation without a constraint or an index of its own."""
+    return models.ForeignKey(
+        to, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, **options
+    )
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    """Reads of jobs."""
+
+    def running(self) -> Self:
+        """Jobs that still have something to do."""
+        return self.filter(finished_at=None)
+
+
+class Job(models.Model):
+    """One submission. The options are its tasks' options and do not change afterwards.
+
+    The six counters are its progress; every move keeps them in the same transaction.
+    """
+
+    name = models.CharField(max_length=200, blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
+    )
+    #: "<owner's id>:<the key as given>", so that owners cannot meet.
+    idempotency_key = models.CharField(max_length=220, null=True, unique=True, editable=False)
+    method = models.CharField(max_length=8, default="GET")
+    headers = models.JSONField(default=dict, blank=True)
+    body = models.BinaryField(null=True, blank=True)
+    limits = models.JSONField(default=dict, blank=True, help_text="Changes to the fetch limits.")
+    verify_tls = models.BooleanField(default=True)
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    duplicates = models.CharField(max_length=4, choices=Duplicates, default=Duplicates.KEEP)
+    max_attempts = models.PositiveSmallIntegerField(default=4)
+    retry_base = models.FloatField(default=2.0, help_text="Seconds before the first retry.")
+    retry_cap = models.FloatField(default=300.0, help_text="Seconds, at most, between tries.")
+
+    waiting = models.BigIntegerField(default=0, editable=False)
+    inqueue = models.BigIntegerField(default=0, editable=False)
+    running = models.BigIntegerField(default=0, editable=False)
+    runtime_error = models.BigIntegerField(default=0, editable=False)
+    succeed = models.BigIntegerField(default=0, editable=False)
+    killed = models.BigIntegerField(default=0, editable=False)
+    refused = models.BigIntegerField(default=0, editable=False, help_text="Lines not accepted.")
+    duplicated = models.BigIntegerField(default=0, editable=False)
+
+    created_at = models.DateTimeField()
+    touched_at = models.DateTimeField(help_text="When its submission last made progress.")
+    sealed_at = models.DateTimeField(null=True, help_text="When its submission was complete.")
+    finished_at = models.DateTimeField(null=True, db_index=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return self.name or f"job {self.pk}"
+
+    @property
+    def total(self) -> int:
+        """How many tasks it has."""
+        return sum(self.counts().values())
+
+    @property
+    def done(self) -> int:
+        """How many of its tasks are at their end."""
+        return self.succeed + self.runtime_error + self.killed
+
+    def counts(self) -> dict[State, int]:
+        """Its tasks by state."""
+        return {state: getattr(self, COUNTERS[state]) for state in State}
+
+
+#: The column of Job that counts the tasks in each state.
+COUNTERS: dict[State, str] = {state: state.name.lower() for state in State}
+
+
+class Host(models.Model):
+    """A target host: its limits, and which node holds it while any of its tasks is out."""
+
+    name = models.CharField(max_length=253, unique=True)
+    land = models.PositiveSmallIntegerField()
+    max_connections = models.PositiveSmallIntegerField(help_text="Simultaneous connections.")
+    min_interval = models.FloatField(help_text="Seconds between the starts of two fetches.")
+    paused = models.BooleanField(default=False)
+    pause_reason = models.CharField(max_length=200, blank=True)
+    holder = models.ForeignKey(
+        Node, null=True, blank=True, on_delete=models.DO_NOTHING, db_constraint=False
+    )
+    out = models.PositiveIntegerField(default=0, editable=False)
+    next_at = models.DateTimeField(help_text="Nothing of it is given out before.")
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class HostQueue(models.Model):
+    """The waiting tasks of one host in one lane.
+
+    `ready_at` is when the next of them may be given out, null when none may; it and `holder` are
+    derived (`hashworld.tasks.frontier.refresh`), so that dispatch finds work by index alone.
+    """
+
+    host = models.ForeignKey(Host, on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    lane = models.PositiveSmallIntegerField()
+    holder = reference(Node, null=True)
+    ready_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("host", "lane"), name="hostqueue_lane"),)
+        indexes = (models.Index(fields=("holder", "lane", "ready_at"), name="hostqueue_ready"),)
+
+
+class TaskQuerySet(models.QuerySet["Task"]):
+    """Reads of tasks."""
+
+    def in_state(self, *states: State) -> Self:
+        """Tasks in any of these states, newest job first."""
+        return self.filter(state__in=states).order_by("-job_id", "-id")
+
+    def of_url(self, url_hash: int) -> Self:
+        """Tasks of one canonical URL."""
+        return self.filter(url_hash=url_hash)
+
+
+class Task(models.Model):
+    """One URL to fetch."""
+
+    job = reference(Job, related_name="tasks")
+    host = reference(Host, related_name="tasks")
+    url = models.CharField(max_length=2048)
+    url_hash = models.BigIntegerField(editable=False)
+    state = models.PositiveSmallIntegerField(choices=State.choices, default=State.WAITING)
+    lane = models.PositiveSmallIntegerField()
+    due_at = models.DateTimeField(null=True)
+    lease = reference("Lease", null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    losses = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=24, default="", blank=True)
+    status = models.PositiveSmallIntegerField(null=True)
+    content = reference("Content", null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("host", "lane", "due_at"), name="task_due"),
+            models.Index(fields=("job",), name="task_job"),
+            models.Index(fields=("state", "job"), name="task_state"),
+            models.Index(fields=("lease",), name="task_lease"),
+            models.Index(fields=("url_hash",), name="task_url"),
+        )
+
+    def __str__(self) -> str:
+        return f"task {self.pk}"
+
+
+class LeaseQuerySet(models.QuerySet["Lease"]):
+    """Reads of leases."""
+
+    def open(self) -> Self:
+        """Leases that still answer for tasks."""
+        return self.filter(closed_at=None)
+
+    def expired(self, now: datetime) -> Self:
+        """Open leases whose node neither started nor renewed them in time."""
+        return self.open().filter(expires_at__lt=now)
+
+
+class Lease(models.Model):
+    """A set of tasks handed to one node until a deadline; its id is the fencing token."""
+
+    node = models.ForeignKey(
+        Node, on_delete=models.CASCADE, db_constraint=False, related_name="leases"
+    )
+    incarnation = models.CharField(max_length=32)
+    size = models.PositiveIntegerField(help_text="Tasks handed over.")
+    left = models.PositiveIntegerField(help_text="Tasks that it still answers for.")
+    suspicion = models.PositiveSmallIntegerField(
+        default=0, help_text="The most losses of any of its tasks when it was made."
+    )
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    objects = LeaseQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (models.Index(fields=("closed_at", "expires_at"), name="lease_open"),)
+
+    def __str__(self) -> str:
+        return f"lease {self.pk}"
+
+
+class Content(models.Model):
+    """A fetched body, kept once per SHA-256; `store` and the place say where its bytes are."""
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    size = models.PositiveBigIntegerField(help_text="Bytes of the body.")
+    stored = models.PositiveBigIntegerField(help_text="Bytes as kept, compressed.")
+    store = models.CharField(max_length=8)
+    pack = models.CharField(max_length=100, blank=True)
+    offset = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
+
+class Blob(models.Model):
+    """The compressed bytes of a content that is kept in the database."""
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    data = models.BinaryField()
+
+
+class Attempt(models.Model):
+    """One try of one task, written once when the try ends. Times in milliseconds."""
+
+    task = reference(Task, related_name="history")
+    number = models.PositiveSmallIntegerField()
+    lease = reference(Lease)
+    node = reference(Node)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    status = models.PositiveSmallIntegerField(null=True)
+    error = models.CharField(max_length=24, default="", blank=True)
+    detail = models.CharField(max_length=300, default="", blank=True)
+    final_url = models.CharField(max_length=2048, default="", blank=True)
+    redirects = models.TextField(default="", blank=True)
+    headers = models.TextField(default="", blank=True)
+    ip = models.CharField(max_length=45, default="", blank=True)
+    content = reference(Content, null=True)
+    received = models.PositiveBigIntegerField(default=0, help_text="Bytes from the network.")
+    content_type = models.CharField(max_length=100, default="", blank=True)
+    charset = models.CharField(max_length=40, default="", blank=True)
+    title = models.CharField(max_length=300, default="", blank=True)
+    dns_ms = models.FloatField(null=True)
+    connect_ms = models.FloatField(null=True)
+    tls_ms = models.FloatField(null=True)
+    first_byte_ms = models.FloatField(null=True)
+    total_ms = models.FloatField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("task", "number"), name="attempt_once"),)
+        indexes = (models.Index(fields=("content",), name="attempt_content"),)
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} of task {self.task_id}"
+
+
+class Minute(models.Model):
+    """What one node finished in one minute, kept by its flushes."""
+
+    minute = models.DateTimeField()
+    node = reference(Node)
+    succeeded = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    received = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("minute", "node"), name="minute_node"),)
+
+    @classmethod
+    def add(cls, minute: datetime, node_id: int, ended: Iterable[tuple[bool, int]]) -> None:
+        """Count ended attempts, given as (succeeded, bytes received)."""
+        pairs = list(ended)
+        succeeded = sum(ok for ok, _ in pairs)
+        cls.objects.get_or_create(minute=minute, node_id=node_id)
+        cls.objects.filter(Q(minute=minute) & Q(node_id=node_id)).update(
+            succeeded=F("succeeded") + succeeded,
+            failed=F("failed") + len(pairs) - succeeded,
+            received=F("received") + sum(size for _, size in pairs),
+        )
