@@ -7,6 +7,8 @@ from celery import Celery
 from celery.signals import setup_logging
 from kombu import Exchange, Queue
 
+from hashworld.embedded import transport
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hashworld.settings")
 
 CONTROL_QUEUE = "control"
@@ -81,6 +83,7 @@ SETTINGS: dict[str, Any] = {
     "beat_max_loop_interval": 1,
 }
 
+transport.register()
 app = Celery("hashworld")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.add_defaults(SETTINGS)

@@ -17,8 +17,10 @@ from django.db.models import F, Q
 from hashworld.nodes.models import Node
 from hashworld.tasks.states import State
 
-#: How many of a host's tasks may be out at once, per connection that the host allows.
+#: How many of a host's tasks may be out at once, per connection that the host allows; and, where
+#: it asks for an interval between fetches, no more than it takes in this many seconds.
 AHEAD_PER_CONNECTION = 16
+AHEAD_SECONDS = 10
 
 
 class Priority(models.IntegerChoices):
@@ -119,6 +121,12 @@ class Job(models.Model):
 COUNTERS: dict[State, str] = {state: state.name.lower() for state in State}
 
 
+def ahead(max_connections: int, min_interval: float) -> int:
+    """How many tasks of a host with these limits may be out at once."""
+    most = max_connections * AHEAD_PER_CONNECTION
+    return min(most, max(1, int(AHEAD_SECONDS / min_interval))) if min_interval else most
+
+
 class Host(models.Model):
     """A target host: its limits, and which node holds it while any of its tasks is out."""
 
@@ -132,6 +140,7 @@ class Host(models.Model):
         Node, null=True, blank=True, on_delete=models.DO_NOTHING, db_constraint=False
     )
     out = models.PositiveIntegerField(default=0, editable=False)
+    ahead = models.PositiveIntegerField(editable=False, help_text="Tasks that may be out at once.")
     next_at = models.DateTimeField(help_text="Nothing of it is given out before.")
 
     class Meta:
@@ -139,6 +148,11 @@ class Host(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep `ahead` in step with the limits."""
+        self.ahead = ahead(self.max_connections, self.min_interval)
+        super().save(*args, **kwargs)
 
 
 class HostQueue(models.Model):
@@ -181,8 +195,9 @@ class Task(models.Model):
     lane = models.PositiveSmallIntegerField()
     due_at = models.DateTimeField(null=True)
     lease = reference("Lease", null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    losses = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Tries on record.")
+    failures = models.PositiveSmallIntegerField(default=0, help_text="Errors since submission.")
+    losses = models.PositiveSmallIntegerField(default=0, help_text="Nodes lost under it.")
     error = models.CharField(max_length=24, default="", blank=True)
     status = models.PositiveSmallIntegerField(null=True)
     content = reference("Content", null=True)

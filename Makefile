@@ -1,0 +1,52 @@
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help demo run migrate test test-unit lint fmt bench chaos-quick lock clean
+
+python := .venv/bin/python
+compile := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock" \
+	--extra mysql --extra redis --extra flower
+
+help: ## Print this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup-run ## Fetch a demo site of its own, or the addresses in a file (URLS=list.txt), and show the admin.
+	@$(python) src/manage.py demo $(if $(URLS),--file "$(URLS)")
+
+run: setup-run ## Run HashWorld whole on this machine: web, node and scheduler, without any server.
+	@$(python) src/manage.py run
+
+migrate: setup-run ## Bring the database up to date.
+	@$(python) src/manage.py migrate
+
+test: setup-test ## Run lint and every test, on the embedded footing and on private MariaDB, RabbitMQ and Redis.
+	@scripts/test.sh
+
+test-unit: setup-test ## Run the unit tests alone, which need no server.
+	@$(python) -m pytest tests/unit
+
+lint: setup-test ## Check style, formatting and types.
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	HASHWORLD_DATA_DIR=.mypy_cache/data $(python) -m mypy src
+
+fmt: setup-test ## Repair style and formatting where a tool can.
+	$(python) -m ruff check --fix .
+	$(python) -m ruff format .
+
+bench: setup-test ## Measure pages per second against other tools on this machine.
+	@$(python) -m benchmarks
+
+chaos-quick: setup-test ## Kill, freeze and cut off nodes and servers for a few minutes, and check that nothing is lost.
+	@$(python) -m tests.chaos --quick
+
+lock: ## Remake both requirements files from pyproject.toml (needs uv).
+	$(compile) -o requirements.txt
+	$(compile) --extra dev --extra bench -c requirements.txt -o requirements-dev.txt
+
+clean: ## Remove caches and build results; .venv and data stay.
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -path ./.venv -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+setup-%:
+	@scripts/setup.sh $*

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Runs every check to the end, then says in its last lines what passed, failed and was left out.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+
+python=.venv/bin/python
+export HASHWORLD_DATA_DIR=.mypy_cache/data # mypy reads the settings, and those make their folder
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+summary=()
+failed=0
+
+stage() {
+    local name=$1 code verdict
+    shift
+    printf '\n== %s\n' "$name"
+    "$@" 2>&1 | tee "$log"
+    code=${PIPESTATUS[0]}
+    case $code in
+    0) verdict=passed ;;
+    77) verdict="LEFT OUT" ;; # automake's code for a skipped test, used by tests.services
+    *) verdict=FAILED failed=1 ;;
+    esac
+    summary+=("$(printf '%-9s %-46s %s' "$verdict" "$name" "$(tail -n 1 "$log" | tr -d '=')")")
+}
+
+stage "style" $python -m ruff check .
+stage "formatting" $python -m ruff format --check .
+stage "types" $python -m mypy src
+stage "unit tests" $python -m pytest tests/unit
+stage "integration and system tests, embedded footing" $python -m pytest tests/integration tests/system
+stage "integration and system tests, cluster footing" \
+    $python -m tests.services run -- $python -m pytest tests/integration tests/system
+
+printf '\n== summary\n'
+printf '%s\n' "${summary[@]}"
+exit $failed

@@ -1,0 +1,129 @@
+"""Hosts: what may be asked of them, and a brake for each."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from hashworld.console import badges
+from hashworld.console.admin.base import LargeAdmin
+from hashworld.console.templatetags.console import ago
+from hashworld.tasks import frontier
+from hashworld.tasks.models import Host
+from hashworld.transaction import retried
+
+#: What a person sets. The other columns are the cluster's, and change while the form is open.
+LIMITS = ("max_connections", "min_interval", "paused", "pause_reason")
+#: Sorts after all that a host's name is written with, in binary and in Unicode collations.
+LAST = "\u4e00"
+
+
+@admin.register(Host)
+class HostAdmin(LargeAdmin):
+    """By name; only its limits and its pause can be changed."""
+
+    list_display = ("host", "brake", "connections", "interval", "out_", "holder_name", "ready")
+    list_display_links = ("host",)
+    search_fields = ("name",)
+    search_help_text = "Beginning of a host's name"
+    ordering = ("name",)
+    fields = ("name", *LIMITS, "land", "holder", "out", "ahead", "next_at")
+    readonly_fields = ("name", "land", "holder", "out", "ahead", "next_at")
+    actions = ("pause", "resume")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Host]:
+        """With the nodes that hold them."""
+        return super().get_queryset(request).prefetch_related("holder")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Host], search_term: str
+    ) -> tuple[QuerySet[Host], bool]:
+        """Names from this text on, as a range of their index."""
+        begin = search_term.strip().lower()
+        if not begin:
+            return queryset, False
+        return queryset.filter(name__gte=begin, name__lt=begin + LAST), False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never: a submission makes the hosts it needs."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never: tasks refer to it."""
+        return False
+
+    def save_model(
+        self, request: HttpRequest, obj: Host, form: ModelForm[Host], change: bool
+    ) -> None:
+        """Write the limits alone and let the host's queues follow them."""
+        obj.save(update_fields=(*LIMITS, "ahead"))
+        frontier.refresh([obj.pk])
+
+    @admin.action(description="Pause: give out nothing more", permissions=["change"])
+    def pause(self, request: HttpRequest, queryset: QuerySet[Host]) -> None:
+        """Nothing of these hosts is given out until they are resumed."""
+        self._brake(request, queryset, paused=True)
+
+    @admin.action(description="Resume", permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Host]) -> None:
+        """Give out their waiting tasks again."""
+        self._brake(request, queryset, paused=False)
+
+    def _brake(self, request: HttpRequest, queryset: QuerySet[Host], *, paused: bool) -> None:
+        ids = list(queryset.values_list("pk", flat=True)[: self.list_per_page])
+        changed = set_paused(ids, paused=paused)
+        word = "Paused" if paused else "Resumed"
+        already = "paused already" if paused else "not paused"
+        skipped = f" Skipped {len(ids) - changed}: {already}." if changed < len(ids) else ""
+        self.message_user(request, f"{word}: {changed} of {len(ids)} hosts.{skipped}")
+
+    @admin.display(description="Host")
+    def host(self, shown: Host) -> str:
+        """Its name."""
+        return shown.name
+
+    @admin.display(description="State")
+    def brake(self, shown: Host) -> SafeString:
+        """Whether it is paused, and why."""
+        if shown.paused:
+            return badges.badge("paused", "killed", shown.pause_reason)
+        return badges.badge("open", "succeed")
+
+    @admin.display(description="Connections")
+    def connections(self, shown: Host) -> str:
+        """At most so many at once."""
+        return f"up to {shown.max_connections}"
+
+    @admin.display(description="Interval")
+    def interval(self, shown: Host) -> str:
+        """Between the starts of two fetches."""
+        return f"{shown.min_interval:g} s" if shown.min_interval else "none"
+
+    @admin.display(description="Tasks out")
+    def out_(self, shown: Host) -> SafeString:
+        """With a node now, of those that may be."""
+        return format_html("{} of {}", shown.out, shown.ahead)
+
+    @admin.display(description="Held by")
+    def holder_name(self, shown: Host) -> str:
+        """The node that alone fetches from it now."""
+        return shown.holder.name if shown.holder else "–"
+
+    @admin.display(description="Ready")
+    def ready(self, shown: Host) -> SafeString:
+        """Since or from when it may be asked."""
+        return ago(shown.next_at)
+
+
+@retried
+def set_paused(host_ids: list[int], *, paused: bool) -> int:
+    """Pause or resume hosts; the number of those that were not so before."""
+    found = Host.objects.select_for_update().filter(pk__in=host_ids, paused=not paused)
+    changed = list(found.order_by("pk").values_list("pk", flat=True))
+    Host.objects.filter(pk__in=changed).update(paused=paused, pause_reason="")
+    frontier.refresh(changed)
+    return len(changed)

@@ -1,0 +1,112 @@
+"""Nodes and lands: who is there and whose hosts they fetch."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from hashworld.console import badges
+from hashworld.console.admin.base import RecordAdmin
+from hashworld.console.templatetags.console import ago
+from hashworld.nodes import clock
+from hashworld.nodes.models import LANDS, Land, Node
+
+
+@admin.register(Node)
+class NodeAdmin(RecordAdmin):
+    """By name, with how lately each was heard of."""
+
+    list_display = ("node", "stand", "beat", "load", "lands_", "cpu", "memory", "version", "up")
+    ordering = ("name",)
+    fields = ("name", "incarnation", "state", "hostname", "pid", "version") + (
+        "max_tasks",
+        "in_flight",
+        "cpu_percent",
+        "memory_mb",
+        "started_at",
+        "seen_at",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
+        """With the number of lands that each owns."""
+        return super().get_queryset(request).annotate(owned=Count("lands"))
+
+    @admin.display(description="Node")
+    def node(self, shown: Node) -> SafeString:
+        """Its name, and where it runs."""
+        return format_html(
+            '{} <span class="hw-quiet">{}</span>', shown.name, f"{shown.hostname}:{shown.pid}"
+        )
+
+    @admin.display(description="State")
+    def stand(self, shown: Node) -> SafeString:
+        """Whether it is there, by the cluster's clock."""
+        return badges.node(shown, clock.now())
+
+    @admin.display(description="Last beat")
+    def beat(self, shown: Node) -> SafeString:
+        """When it was last heard of."""
+        return ago(shown.seen_at)
+
+    @admin.display(description="In flight")
+    def load(self, shown: Node) -> SafeString:
+        """Fetches under way, of those it may have."""
+        share = 100 * shown.in_flight / shown.max_tasks if shown.max_tasks else 0
+        return format_html(
+            '<span class="hw-gauge"><i style="width:{}%"></i></span> {} of {}',
+            f"{min(share, 100):.0f}",
+            shown.in_flight,
+            shown.max_tasks,
+        )
+
+    @admin.display(description="Lands")
+    def lands_(self, shown: Any) -> str:
+        """How many lands it owns."""
+        return f"{shown.owned} of {LANDS}"
+
+    @admin.display(description="CPU")
+    def cpu(self, shown: Node) -> str:
+        """Of one core."""
+        return f"{shown.cpu_percent:.0f} %"
+
+    @admin.display(description="Memory")
+    def memory(self, shown: Node) -> str:
+        """Of its process."""
+        return f"{shown.memory_mb:.0f} MB"
+
+    @admin.display(description="Version")
+    def version(self, shown: Node) -> str:
+        """Of HashWorld."""
+        return shown.version
+
+    @admin.display(description="Started")
+    def up(self, shown: Node) -> SafeString:
+        """When this incarnation began."""
+        return ago(shown.started_at)
+
+
+@admin.register(Land)
+class LandAdmin(RecordAdmin):
+    """The 1,024 slots of the hash space by number."""
+
+    list_display = ("land", "owner")
+    ordering = ("id",)
+    list_per_page = 128
+    fields = ("id", "node")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Land]:
+        """With their nodes."""
+        return super().get_queryset(request).select_related("node")
+
+    @admin.display(description="Land")
+    def land(self, shown: Land) -> str:
+        """Its number."""
+        return str(shown.pk)
+
+    @admin.display(description="Owner")
+    def owner(self, shown: Land) -> str:
+        """The node that fetches its hosts."""
+        return shown.node.name if shown.node else "nobody: no node was alive to take it"

@@ -1,0 +1,47 @@
+"""Coloured words: the state of a task, a job, a node."""
+
+from datetime import datetime
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from hashworld.nodes.models import Node, NodeState, silence
+from hashworld.tasks.models import Job
+from hashworld.tasks.states import State
+
+TONES: dict[State, str] = {state: state.name.lower().replace("_", "-") for state in State}
+
+
+def badge(text: str, tone: str, title: str = "") -> SafeString:
+    """`text` in the colours of `tone`, a class of console.css."""
+    return format_html('<span class="hw-badge hw-{}" title="{}">{}</span>', tone, title, text)
+
+
+def state(value: int) -> SafeString:
+    """The state of a task."""
+    found = State(value)
+    return badge(found.label, TONES[found])
+
+
+def job(shown: Job) -> SafeString:
+    """How a job stands."""
+    if shown.sealed_at is None:
+        return badge("submitting", "inqueue", "Its URLs are still being taken in")
+    if shown.finished_at is None:
+        return badge("running", "running")
+    if shown.runtime_error:
+        return badge("finished with errors", "runtime-error")
+    if shown.killed:
+        return badge("killed", "killed")
+    return badge("finished", "succeed")
+
+
+def node(shown: Node, now: datetime) -> SafeString:
+    """Whether a node is there: what it last said, if it was heard of lately."""
+    if shown.state == NodeState.LEFT:
+        return badge("left", "waiting", "It said goodbye; its work was given back")
+    if shown.seen_at <= now - silence():
+        return badge("lost", "runtime-error", "Not heard of; its work is given to other nodes")
+    if shown.state == NodeState.DRAINING:
+        return badge("draining", "killed", "It finishes what it has and takes nothing new")
+    return badge("alive", "succeed")

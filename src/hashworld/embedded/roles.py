@@ -1,0 +1,55 @@
+"""The command line of each role; systemd units and the compose file start the same ones."""
+
+import os
+import secrets
+import sys
+
+#: The web server is one process: it waits for the database more than it computes.
+WEB_THREADS = 8
+#: A node's Celery threads take leases and serve the control queue; its engine does the fetching.
+NODE_THREADS = 2
+#: SQLite takes one writer at a time: more nodes than this only queue for it.
+MOST_NODES = 4
+
+
+def web_command(bind: str) -> list[str]:
+    """The admin's web server on `bind`, "host:port"."""
+    return [
+        *(sys.executable, "-m", "gunicorn", "hashworld.wsgi", "--bind", bind),
+        *("--worker-class", "gthread", "--workers", "1", "--threads", str(WEB_THREADS)),
+        *("--graceful-timeout", "10", "--no-control-socket"),
+    ]
+
+
+def node_command(name: str) -> list[str]:
+    """A node. HASHWORLD_NODE_NAME must be `name` too.
+
+    Celery's own name is new at every start: while a frozen predecessor holds the old one,
+    RabbitMQ keeps its control queue locked. Gossip and mingle are off because nodes learn of each
+    other from the database alone.
+    """
+    incarnation = secrets.token_hex(3)
+    return [
+        *(*_celery(), "worker", "--pool", "threads", "--concurrency", str(NODE_THREADS)),
+        *("--hostname", f"{name}.{incarnation}@%h"),
+        *("--without-gossip", "--without-mingle"),
+    ]
+
+
+def scheduler_command() -> list[str]:
+    """A scheduler: one of them leads, the others stand by."""
+    return [*_celery(), "beat"]
+
+
+def node_names(count: int) -> list[str]:
+    """The names of `count` nodes of one machine."""
+    return [f"node-{number}" for number in range(1, count + 1)]
+
+
+def default_nodes() -> int:
+    """How many nodes suit this machine: one per two cores."""
+    return max(1, min(MOST_NODES, (os.cpu_count() or 1) // 2))
+
+
+def _celery() -> list[str]:
+    return [sys.executable, "-m", "celery", "-A", "hashworld.celery"]

@@ -1,0 +1,330 @@
+"""Kombu's transport to the embedded broker: `hashworld:////absolute/path/of/broker.sqlite3`.
+
+`register` makes the URL known; call it where the Celery app is made. Transport options:
+`lease`, the seconds after which a frozen process loses its messages (30), and `polling_interval`,
+the seconds between two looks for new messages (0.05). Message priorities and queue length limits
+are ignored.
+"""
+
+# kombu's type stubs know its virtual transports only roughly; where they are wrong, it is ignored.
+# mypy: disable-error-code="override"
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES, virtual
+from kombu.transport.base import to_rabbitmq_queue_arguments  # type: ignore[attr-defined]
+from kombu.utils.json import dumps, loads
+
+from hashworld.embedded.broker import Broker, broker_at
+from hashworld.embedded.broker.errors import LeaseLostError, QueueNotFoundError
+from hashworld.embedded.broker.messages import NEVER
+from hashworld.embedded.broker.owners import Owner
+from hashworld.embedded.broker.queues import Binding
+
+ALIAS = "hashworld"
+LEASE = 30.0
+POLLING_INTERVAL = 0.05
+TRANSIENT = 1
+"""AMQP's delivery mode of a message that need not survive a power cut."""
+
+logger = logging.getLogger(__name__)
+
+
+def register() -> None:
+    """Make kombu, and with it Celery, understand `hashworld://` URLs."""
+    TRANSPORT_ALIASES[ALIAS] = f"{__name__}:Transport"
+
+
+def database_path(virtual_host: str) -> Path:
+    """The broker file a URL names. ValueError unless its path is absolute."""
+    path = Path(virtual_host)
+    if not path.is_absolute() or path == Path("/"):
+        raise ValueError(
+            f"broker URL names no absolute file path (got {virtual_host!r}): "
+            f"write {ALIAS}:////var/lib/hashworld/broker.sqlite3, with four slashes"
+        )
+    return path
+
+
+class QoS(virtual.QoS):
+    """What a channel has delivered and not yet acknowledged. A delivery tag is a message's id."""
+
+    channel: "Channel"
+
+    def ack(self, delivery_tag: str) -> None:
+        super().ack(delivery_tag)
+        if not self.channel.broker.messages.ack(int(delivery_tag), self.channel.owner):
+            logger.warning("Message %s was given back before it was acknowledged.", delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        if not requeue:
+            return self.ack(delivery_tag)
+        super().ack(delivery_tag)
+        self.channel.broker.messages.give_back([int(delivery_tag)], self.channel.owner)
+
+    def restore_unacked(self) -> list[Any]:
+        self._flush()  # type: ignore[attr-defined]
+        delivered: dict[str, Any] = self._delivered or {}
+        self.channel.broker.messages.give_back(map(int, delivered), self.channel.owner)
+        delivered.clear()
+        return []  # none that could not be restored
+
+
+class Channel(virtual.Channel):
+    """A channel whose exchanges' bindings, queues and messages are in the broker file."""
+
+    QoS = QoS
+    supports_fanout = True
+    connection: "Transport"
+
+    def __init__(self, connection: "Transport", **kwargs: Any) -> None:
+        super().__init__(connection, **kwargs)
+        # A channel outlives its connection where a task acknowledges late.
+        self.broker = connection.broker
+        self._owner: Owner | None = None
+        self._queues_without_ack: set[str] = set()
+
+    @property
+    def owner(self) -> Owner:
+        """In whose name this channel holds messages: its connection's owner."""
+        if self._owner is None:
+            self._owner = self.connection.owner
+        return self._owner
+
+    # Queues and bindings
+
+    def prepare_queue_arguments(self, arguments: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        prepared: dict[str, Any] = to_rabbitmq_queue_arguments(arguments or {}, **kwargs)
+        return prepared
+
+    def queue_delete(
+        self, queue: str, if_unused: bool = False, if_empty: bool = False, **kwargs: Any
+    ) -> None:
+        self.broker.queues.delete(queue, if_unused=if_unused, if_empty=if_empty)
+
+    def queue_bind(
+        self,
+        queue: str,
+        exchange: str | None = None,
+        routing_key: str = "",
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # Not remembered in this process, as kombu does: another process may have dropped the queue.
+        self.broker.queues.bind(*self._binding(queue, exchange, routing_key, arguments))
+
+    def queue_unbind(
+        self,
+        queue: str,
+        exchange: str | None = None,
+        routing_key: str = "",
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.broker.queues.unbind(*self._binding(queue, exchange, routing_key, arguments))
+
+    def exchange_delete(self, exchange: str, if_unused: bool = False, nowait: bool = False) -> None:
+        self.broker.queues.unbind_all(exchange)
+        self.state.exchanges.pop(exchange, None)  # type: ignore[union-attr]
+
+    def get_table(self, exchange: str) -> list[Binding]:
+        return self.broker.queues.bindings(exchange)
+
+    def _binding(
+        self, queue: str, exchange: str | None, routing_key: str, arguments: dict[str, Any] | None
+    ) -> tuple[str, str, str, str]:
+        exchange = exchange or "amq.direct"
+        meta: Any = self.typeof(exchange).prepare_bind(queue, exchange, routing_key, arguments)
+        key, pattern, _ = meta
+        return exchange, key or "", pattern or "", queue
+
+    def _new_queue(
+        self,
+        queue: str,
+        exclusive: bool = False,
+        auto_delete: bool = False,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        arguments = arguments or {}
+        self.broker.queues.declare(
+            queue,
+            now=time.monotonic(),
+            exclusive_to=self.owner.id if exclusive else None,
+            auto_delete=auto_delete,
+            expires=_seconds(arguments.get("x-expires")),
+            message_ttl=_seconds(arguments.get("x-message-ttl")),
+        )
+
+    def _has_queue(self, queue: str, **kwargs: Any) -> bool:
+        return self.broker.queues.exists(queue)
+
+    def _size(self, queue: str) -> int:
+        return self.broker.messages.size(queue, time.time())
+
+    def _purge(self, queue: str) -> int:
+        return self.broker.messages.purge(queue)
+
+    # Messages in
+
+    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
+        if self._put_to_all([queue], message) == 0 and not _exchange_of(message):
+            # Addressed to the queue by name: the message comes first, whoever declares it later.
+            self._new_queue(queue)
+            self._put_to_all([queue], message)
+
+    def _put_fanout(
+        self, exchange: str, message: dict[str, Any], routing_key: str, **kwargs: Any
+    ) -> None:
+        queues = {queue for _, _, queue in self.get_table(exchange)}
+        if queues:
+            self._put_to_all(sorted(queues), message)
+
+    def _put_to_all(self, queues: list[str], message: dict[str, Any]) -> int:
+        properties, now = message["properties"], time.time()
+        lifetime = _seconds(properties.get("expiration"))
+        self.broker.keeper.run_if_due(time.monotonic(), now)
+        return self.broker.messages.put(
+            queues,
+            dumps(message),
+            now=now,
+            expires_at=NEVER if lifetime is None else now + lifetime,
+            durable=properties.get("delivery_mode") != TRANSIENT,
+        )
+
+    # Messages out
+
+    def basic_consume(
+        self,
+        queue: str,
+        no_ack: bool,
+        callback: Callable[..., Any],
+        consumer_tag: str,
+        **kwargs: Any,
+    ) -> None:
+        self.broker.queues.add_consumer(queue, self.owner.id, consumer_tag)
+        if no_ack:
+            self._queues_without_ack.add(queue)
+        super().basic_consume(queue, no_ack, callback, consumer_tag, **kwargs)
+
+    def basic_cancel(self, consumer_tag: str) -> None:
+        queue = self._tag_to_queue.get(consumer_tag)
+        super().basic_cancel(consumer_tag)
+        if queue is not None:
+            self._queues_without_ack.discard(queue)
+            self.broker.queues.remove_consumer(queue, self.owner.id, consumer_tag, time.monotonic())
+
+    def basic_get(self, queue: str, no_ack: bool = False, **kwargs: Any) -> virtual.Message | None:
+        try:
+            message = self.Message(self._receive(queue, no_ack), channel=self)
+        except Empty:
+            return None
+        if not no_ack:
+            self.qos.append(message, str(message.delivery_tag))
+        return message
+
+    def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
+        return self._receive(queue, no_ack=queue in self._queues_without_ack)
+
+    def _receive(self, queue: str, no_ack: bool) -> dict[str, Any]:
+        messages, now = self.broker.messages, time.time()
+        delivery = messages.take(queue, now) if no_ack else messages.claim(queue, self.owner, now)
+        if delivery is None:
+            raise Empty
+        payload: dict[str, Any] = loads(delivery.payload)
+        payload["properties"]["delivery_tag"] = str(delivery.id)
+        payload["properties"]["delivery_info"]["redelivered"] = delivery.redelivered
+        return payload
+
+
+class Transport(virtual.Transport):
+    """A connection to the broker file; all its channels hold messages in the name of one owner."""
+
+    Channel = Channel
+    driver_type = "sqlite"
+    driver_name = "sqlite3"
+    polling_interval = POLLING_INTERVAL
+    implements = virtual.Transport.implements.extend(
+        exchange_type=frozenset(["direct", "topic", "fanout"])
+    )
+    connection_errors = (
+        *virtual.Transport.connection_errors,
+        LeaseLostError,
+        sqlite3.OperationalError,
+    )
+    channel_errors = (*virtual.Transport.channel_errors, QueueNotFoundError)
+
+    def __init__(self, client: Any, **kwargs: Any) -> None:
+        super().__init__(client, **kwargs)
+        self._path = database_path(client.virtual_host)
+        self._lease = float(client.transport_options.get("lease", LEASE))
+        self._owner: Owner | None = None
+
+    @property
+    def broker(self) -> Broker:
+        """This process's broker, another one after a fork."""
+        return broker_at(self._path)
+
+    @property
+    def owner(self) -> Owner:
+        """In whose name this connection holds messages. Those that only publish need none."""
+        if self._owner is None or self._owner.pid != os.getpid():
+            self._owner = self.broker.open_owner(self._lease)
+        return self._owner
+
+    @property
+    def default_connection_params(self) -> dict[str, Any]:
+        return {}
+
+    def driver_version(self) -> str:
+        return sqlite3.sqlite_version
+
+    def establish_connection(self) -> "Transport":
+        # Now, rather than at the first publish: here Celery knows what to do about an error.
+        self.broker.store.rows("SELECT 1", {})
+        super().establish_connection()
+        return self
+
+    def close_connection(self, connection: "Transport") -> None:
+        super().close_connection(connection)  # type: ignore[arg-type]
+        if self._owner is not None:
+            self.broker.close_owner(self._owner)
+            self._owner = None
+
+    def drain_events(self, connection: "Transport", timeout: float | None = None) -> None:
+        """Deliver one message. TimeoutError after `timeout` seconds without any.
+
+        LeaseLostError if this process was taken for dead; the caller has to reconnect.
+        """
+        store = self.broker.store
+        deadline = NEVER if timeout is None else time.monotonic() + timeout
+        while True:
+            self._check_lease()
+            seen = store.changes
+            try:
+                self.cycle.get(self._deliver, timeout=timeout)  # type: ignore[union-attr]
+                return
+            except Empty:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    raise TimeoutError from None
+                store.wait_for_change(seen, min(self.polling_interval, remaining))
+
+    def _check_lease(self) -> None:
+        if self._owner is not None and not self.broker.owners.holds(self._owner):
+            raise LeaseLostError("the broker lease was lost: this process did not run for too long")
+
+
+def _exchange_of(message: dict[str, Any]) -> str:
+    return message["properties"]["delivery_info"].get("exchange") or ""
+
+
+def _seconds(milliseconds: str | int | None) -> float | None:
+    return None if milliseconds is None else float(milliseconds) / 1000

@@ -1,0 +1,103 @@
+"""The record of tries: what the finishing of a fetch produces, and its rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from hashworld.tasks import rows
+from hashworld.tasks.models import Attempt
+from hashworld.tasks.states import Verb
+
+if TYPE_CHECKING:
+    from hashworld.tasks.moves import Moved
+
+_NO_TIMINGS = (None,) * 5
+
+
+@dataclass(slots=True)
+class Ended:
+    """One ended try, decided and ready to be recorded. Durations in seconds, sizes in bytes."""
+
+    task_id: int
+    lease_id: int
+    node_id: int
+    verb: Verb
+    seconds: float
+    delay: float = 0.0
+    status: int | None = None
+    error: str = ""
+    detail: str = ""
+    final_url: str = ""
+    redirects: str = ""
+    headers: str = ""
+    ip: str = ""
+    received: int = 0
+    sha256: str = ""
+    size: int = 0
+    compressed: bytes = b""
+    content_id: int | None = None
+    content_type: str = ""
+    charset: str = ""
+    title: str = ""
+    #: DNS, connect, TLS, first byte and total, in milliseconds
+    timings: tuple[float | None, ...] = _NO_TIMINGS
+
+
+_COLUMNS = (
+    "task_id number lease_id node_id started_at finished_at status error detail final_url"
+    " redirects headers ip content_id received content_type charset title"
+    " dns_ms connect_ms tls_ms first_byte_ms total_ms"
+).split()
+
+
+def record(ended: Sequence[Ended], numbers: Mapping[int, int], now: datetime) -> None:
+    """Write the attempts; `numbers` gives each task's. A second row for one try cannot exist."""
+    finished = rows.stamp(now)
+    rows.insert(
+        Attempt,
+        _COLUMNS,
+        [
+            (
+                end.task_id,
+                numbers[end.task_id],
+                end.lease_id,
+                end.node_id,
+                rows.stamp(now - timedelta(seconds=end.seconds)),
+                finished,
+                end.status,
+                end.error,
+                end.detail,
+                end.final_url,
+                end.redirects,
+                end.headers,
+                end.ip,
+                end.content_id,
+                end.received,
+                end.content_type,
+                end.charset,
+                end.title,
+                *end.timings,
+            )
+            for end in ended
+        ],
+    )
+
+
+def lost(
+    tasks: Sequence["Moved"], nodes: Mapping[int, int], now: datetime, error: str = "lost"
+) -> None:
+    """Write the attempts of running tasks that a kill or their node's loss has ended."""
+    stamp = rows.stamp(now)
+    columns = (*_COLUMNS[:6], "error", "received")
+    texts = ("detail", "final_url", "redirects", "headers", "ip", "content_type", "charset", "title")
+    rows.insert(
+        Attempt,
+        (*columns, *texts),
+        [
+            (task.id, task.attempts + 1, task.lease_id, nodes[task.lease_id], stamp, stamp, error, 0)
+            + ("",) * len(texts)
+            for task in tasks
+            if task.lease_id is not None
+        ],
+    )

@@ -1,0 +1,154 @@
+"""Bodies in packs: append-only files of the data folder, one writer each.
+
+A record is a header (magic, SHA-256, sizes, CRC-32 of all of these) and the compressed bytes. A
+flush appends its records and syncs the file once; after that, and only then, the database names
+their places. What a crash left half written at the end of a pack was never named: it is
+recognised by its length and cut off when the node starts again.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+import structlog
+from django.conf import settings
+
+from hashworld.tasks.content.place import Body, Place
+from hashworld.tasks.errors import ContentDamaged
+from hashworld.tasks.models import Content
+
+log = structlog.get_logger(__name__)
+
+MAGIC = b"HWP1"
+#: magic, SHA-256, size of the body, size as stored; then the CRC-32 of these
+_FIELDS = struct.Struct(">4s32sQQ")
+_CRC = struct.Struct(">I")
+HEADER = _FIELDS.size + _CRC.size
+#: A pack that has grown to this many bytes is followed by a new one.
+PACK_BYTES = 512 * 1024 * 1024
+
+
+class PackStore:
+    """Appends to packs of its own, named after the node; reads from any."""
+
+    name = "packs"
+
+    def __init__(self, node: str, folder: Path | None = None) -> None:
+        self._node = node
+        self._folder = folder or settings.DATA_DIR / "packs"
+        self._file: int | None = None
+        self._pack = ""
+        self._end = 0
+
+    def keep(self, bodies: Sequence[Body]) -> list[Place]:
+        """Append bodies and sync; on an error nothing of them stays in the pack."""
+        if not bodies:
+            return []
+        file = self._open()
+        start, places, records = self._end, [], bytearray()
+        for body in bodies:
+            place = start + len(records)
+            stored = len(body.compressed)
+            places.append(Place(body.sha256, body.size, stored, self.name, self._pack, place))
+            records += header(bytes.fromhex(body.sha256), body.size, stored) + body.compressed
+        try:
+            _write(file, records, start)
+            os.fdatasync(file)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(file, start)
+            raise
+        self._end = start + len(records)
+        return places
+
+    def read(self, content: Content) -> bytes:
+        """The compressed bytes; raises ContentDamaged when the pack does not have them."""
+        try:
+            with (self._folder / Path(content.pack).name).open("rb") as file:
+                file.seek(content.offset)
+                record = file.read(HEADER + content.stored)
+        except OSError as error:
+            raise ContentDamaged(
+                f"The body {content} cannot be read from the pack {content.pack}: {error.strerror}."
+            ) from error
+        expected = header(bytes.fromhex(content.sha256), content.size, content.stored)
+        if record[:HEADER] != expected or len(record) != HEADER + content.stored:
+            raise ContentDamaged(f"The pack {content.pack} does not hold the body {content}.")
+        return record[HEADER:]
+
+    def mend(self) -> int:
+        """Cut the torn tails of this node's earlier packs; the bytes cut off."""
+        cut = 0
+        for path in self._folder.glob(f"{self._node}-*.pack"):
+            whole = end_of_records(path)
+            torn = path.stat().st_size - whole
+            if torn:
+                os.truncate(path, whole)
+                log.warning("cut the torn tail of a pack", pack=path.name, bytes=torn)
+            cut += torn
+        return cut
+
+    def close(self) -> None:
+        """Close the pack that is being written."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self) -> int:
+        if self._file is not None and self._end >= PACK_BYTES:
+            self.close()
+        if self._file is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._pack = f"{self._node}-{uuid4().hex[:12]}.pack"
+            self._file = os.open(self._folder / self._pack, os.O_WRONLY | os.O_CREAT, 0o644)
+            self._end = 0
+            _sync_folder(self._folder)
+        return self._file
+
+
+def header(sha256: bytes, size: int, stored: int) -> bytes:
+    """The header of a record."""
+    fields = _FIELDS.pack(MAGIC, sha256, size, stored)
+    return fields + _CRC.pack(zlib.crc32(fields))
+
+
+def records(path: Path) -> Iterator[tuple[bytes, int, int]]:
+    """(SHA-256, offset, end) of each whole record of a pack."""
+    total = path.stat().st_size
+    with path.open("rb") as file:
+        offset = 0
+        while offset + HEADER <= total:
+            file.seek(offset)
+            head = file.read(HEADER)
+            magic, sha256, _, stored = _FIELDS.unpack_from(head)
+            end = offset + HEADER + stored
+            (crc,) = _CRC.unpack_from(head, _FIELDS.size)
+            if magic != MAGIC or zlib.crc32(head[: _FIELDS.size]) != crc or end > total:
+                return
+            yield sha256, offset, end
+            offset = end
+
+
+def end_of_records(path: Path) -> int:
+    """Where the whole records of a pack end."""
+    return max((end for _, _, end in records(path)), default=0)
+
+
+def _write(file: int, data: bytearray, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(file, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file's name must be as durable as its bytes."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,152 @@
+"""Giving due tasks to nodes with room.
+
+For one node at a time: hosts that it holds or that nobody holds, by lane and then the longest
+ready; of the free ones those of its own lands, and those whose node has no room for them. What is
+chosen goes under leases; their ids are published after the commit. The cost of a pass follows
+the room of the node and not the backlog (docs/design.md).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from django.db.models import Count, Max, Q, Sum
+
+from hashworld.nodes import clock
+from hashworld.nodes.models import Land, Node
+from hashworld.tasks import frontier, moves, rows
+from hashworld.tasks.models import SUSPECT, Host, Lease, Priority
+from hashworld.tasks.portion import ALONE, Load, portions, share
+from hashworld.transaction import retried
+
+#: The most tasks of one lease.
+LEASE_SIZE = 256
+#: Lanes in the order in which they are served.
+LANES = (SUSPECT, *sorted(Priority.values, reverse=True))
+
+
+class Publisher(Protocol):
+    """What carries lease ids to the nodes."""
+
+    def reach(self) -> None:
+        """Raise when the broker cannot be reached, so that nothing is leased in vain."""
+
+    def publish(self, lease_id: int, node: str) -> None:
+        """Hand a lease to its node's queue; returns only once the broker has confirmed."""
+
+
+def dispatch(publisher: Publisher, node_ids: Sequence[int] | None = None) -> int:
+    """Give due tasks to every live node with room (or to these); the number of tasks given.
+
+    What the broker did not take waits again at once, and its error is passed on.
+    """
+    loads = load(clock.now())
+    with_room = [
+        id_ for id_ in loads if loads[id_].room and (node_ids is None or id_ in node_ids)
+    ]
+    if not with_room:
+        return 0
+    publisher.reach()
+    given = 0
+    for node_id in sorted(with_room, key=lambda id_: loads[id_].out):
+        given += _publish(publisher, _lease(node_id))
+    return given
+
+
+def _publish(publisher: Publisher, leases: Sequence[Lease]) -> int:
+    for number, lease in enumerate(leases):
+        try:
+            publisher.publish(lease.pk, lease.node.name)
+        except Exception:
+            moves.release([left.pk for left in leases[number:]])
+            raise
+    return sum(lease.size for lease in leases)
+
+
+def load(now: datetime) -> dict[int, Load]:
+    """What each live node holds at this moment."""
+    held = {
+        row["node_id"]: row
+        for row in Lease.objects.open()
+        .values("node_id")
+        .annotate(
+            out=Sum("left"),
+            most=Max("suspicion", filter=Q(left__gt=0)),
+            suspects=Count("id", filter=Q(suspicion__gt=0, left__gt=0)),
+        )
+        .order_by()
+    }
+    none = {"out": 0, "most": 0, "suspects": 0}
+    return {
+        node_id: Load(
+            max_tasks=max_tasks,
+            out=(row := held.get(node_id, none))["out"],
+            suspects=row["suspects"],
+            alone=(row["most"] or 0) >= ALONE,
+        )
+        for node_id, max_tasks in Node.objects.alive(now).values_list("id", "max_tasks")
+    }
+
+
+@retried
+def _lease(node_id: int) -> list[Lease]:
+    """Choose and lease tasks for one node, in one transaction that holds the node's row."""
+    now = clock.now()
+    node = Node.objects.select_for_update().alive(now).filter(pk=node_id).first()
+    loads = load(now)
+    if node is None or node_id not in loads:
+        return []
+    hosts = _hosts(node, loads, now)
+    allowed = {host.pk: host.ahead - host.out for host in hosts.values()}
+    queues = list(hosts)
+    chosen = portions(
+        frontier.due(share(queues, allowed, loads[node_id].room), now),
+        loads[node_id],
+        allowed,
+        calmest=min(loads, key=lambda id_: (loads[id_].out, id_)) == node_id,
+        held={host.pk for host in hosts.values() if host.holder_id == node_id},
+        lease_size=LEASE_SIZE,
+    )
+    leases = [moves.lease(node, portion.task_ids, portion.suspicion) for portion in chosen]
+    # What was ready without a due task was killed or deleted since: derive it anew.
+    frontier.refresh({host_id for host_id, _ in queues})
+    return [lease for lease in leases if lease]
+
+
+def _hosts(node: Node, loads: dict[int, Load], now: datetime) -> dict[tuple[int, int], Host]:
+    """The hosts to take from, locked, by (host id, lane) in the order of service."""
+    room = loads[node.pk].room
+    candidates: dict[tuple[int, int], None] = {}
+    for lane in LANES:
+        for holder in (node.pk, None):
+            candidates |= dict.fromkeys(frontier.ready(lane, holder, now, room))
+        if len(candidates) >= room:
+            break
+    found = _locked(node, {host_id for host_id, _ in candidates})
+    owners = dict(
+        Land.objects.filter(pk__in={host.land for host in found.values()}).values_list(
+            "id", "node_id"
+        )
+    )
+    return {
+        (host_id, lane): found[host_id]
+        for host_id, lane in candidates
+        if host_id in found and _ours(found[host_id], node, owners, loads)
+    }
+
+
+def _locked(node: Node, host_ids: set[int]) -> dict[int, Host]:
+    free_or_ours = Q(holder=None) | Q(holder=node)
+    hosts: dict[int, Host] = {}
+    for chunk in rows.chunks(sorted(host_ids), frontier.REFRESH_CHUNK):
+        open_hosts = Host.objects.filter(free_or_ours, pk__in=chunk, paused=False)
+        hosts |= {host.pk: host for host in open_hosts.select_for_update().order_by("pk")}
+    return hosts
+
+
+def _ours(host: Host, node: Node, owners: dict[int, int | None], loads: dict[int, Load]) -> bool:
+    """Whether the node may take from a host: it holds it, owns its land, or the owner is full."""
+    if node.pk in (host.holder_id, owners.get(host.land)):
+        return True
+    owner = loads.get(owners.get(host.land) or 0)
+    return owner is None or not owner.room

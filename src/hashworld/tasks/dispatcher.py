@@ -1,0 +1,53 @@
+"""Dispatch on demand: a nudge wakes one thread of the process, which dispatches once for many.
+
+What goes wrong there is logged and left to the sweep of every second; nobody waits for it.
+"""
+
+from threading import Event, Lock, Thread
+
+import structlog
+from django.db import DatabaseError, close_old_connections, connection
+from kombu.exceptions import OperationalError as BrokerError
+
+from hashworld.celery import app
+from hashworld.tasks.dispatch import dispatch
+from hashworld.tasks.publisher import CeleryPublisher
+
+log = structlog.get_logger(__name__)
+
+
+class Dispatcher:
+    """A thread that dispatches whenever it is nudged; nudges that come together count as one."""
+
+    def __init__(self) -> None:
+        self._wanted = Event()
+        self._lock = Lock()
+        self._thread: Thread | None = None
+
+    def nudge(self) -> None:
+        """Ask for a dispatch soon; returns at once."""
+        self._wanted.set()
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = Thread(target=self._loop, name="dispatcher", daemon=True)
+                self._thread.start()
+
+    def _loop(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            self.run_once()
+
+    def run_once(self) -> int:
+        """Dispatch now; the number of tasks given, 0 when database or broker are away."""
+        close_old_connections()
+        try:
+            return dispatch(CeleryPublisher(app))
+        except (BrokerError, OSError, DatabaseError) as error:
+            log.warning("could not dispatch; the sweep tries again", error=str(error))
+            connection.close()
+            return 0
+
+
+_dispatcher = Dispatcher()
+nudge = _dispatcher.nudge

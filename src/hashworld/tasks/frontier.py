@@ -1,0 +1,73 @@
+"""What waits on each host, and since when it may be given out.
+
+Mercator's frontier (Heydon and Najork, 1999) with its back queues in the database: a HostQueue
+row for each host and lane, whose `ready_at` this module derives from the tasks themselves.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import F, OuterRef, Subquery
+from django.db.models.functions import Greatest
+
+from hashworld.tasks import rows
+from hashworld.tasks.models import Host, HostQueue, Task
+from hashworld.tasks.portion import Due
+
+REFRESH_CHUNK = 500
+#: SQLite takes at most 500 parts of a UNION; a statement of this size stays cheap to parse.
+UNION_CHUNK = 100
+
+
+def open_lanes(lanes: Iterable[tuple[int, int]]) -> None:
+    """Make sure that there is a queue for each (host id, lane)."""
+    pairs = sorted(set(lanes))
+    rows.insert(HostQueue, ("host_id", "lane"), pairs, ignore=True)
+
+
+def refresh(host_ids: Iterable[int]) -> None:
+    """Derive the queues of these hosts anew; call it in the transaction that changed anything.
+
+    A queue is ready when its earliest task is due and the host may be asked again; it is never
+    ready while the host is paused or has as many tasks out as it may.
+    """
+    host = Host.objects.filter(pk=OuterRef("host_id"))
+    open_host = host.filter(paused=False, out__lt=F("ahead"))
+    earliest = Task.objects.filter(
+        host_id=OuterRef("host_id"), lane=OuterRef("lane"), due_at__isnull=False
+    ).order_by("due_at")
+    for chunk in rows.chunks(sorted(set(host_ids)), REFRESH_CHUNK):
+        HostQueue.objects.filter(host_id__in=chunk).update(
+            holder_id=Subquery(host.values("holder_id")[:1]),
+            # Null when either is: GREATEST of MySQL and MAX of SQLite agree in this.
+            ready_at=Greatest(
+                Subquery(open_host.values("next_at")[:1]),
+                Subquery(earliest.values("due_at")[:1]),
+            ),
+        )
+
+
+def ready(lane: int, holder_id: int | None, now: datetime, limit: int) -> list[tuple[int, int]]:
+    """(host id, lane) of queues that are ready, the longest ready first."""
+    queues = HostQueue.objects.filter(lane=lane, holder_id=holder_id, ready_at__lte=now)
+    return list(queues.order_by("ready_at").values_list("host_id", "lane")[:limit])
+
+
+def due(queues: dict[tuple[int, int], int], now: datetime) -> list[Due]:
+    """The due tasks, queue after queue, of each at most as many as it says."""
+    found: list[Due] = []
+    part = (
+        "SELECT * FROM (SELECT id, host_id, lane, losses FROM tasks_task"
+        " WHERE host_id = %s AND lane = %s AND due_at <= %s ORDER BY due_at LIMIT %s) AS q"
+    )
+    for chunk in rows.chunks(queues.items(), UNION_CHUNK):
+        parameters = [
+            value
+            for (host_id, lane), limit in chunk
+            for value in (host_id, lane, rows.stamp(now), limit)
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(" UNION ALL ".join([part] * len(chunk)), parameters)
+            found += map(Due._make, cursor.fetchall())
+    return found

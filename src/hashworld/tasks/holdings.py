@@ -1,0 +1,69 @@
+"""Which leases and tasks a node holds, and how long it may trust them. No I/O; thread-safe.
+
+Trust is counted on the process's monotonic clock from the moment at which a renewal was *sent*
+(contract C4), and ends a margin before the lease can expire for anyone else.
+"""
+
+from collections.abc import Iterable, Mapping
+from threading import Lock
+
+
+class Holdings:
+    """The open leases of one node: for each its tasks' keys in the engine, and its trust."""
+
+    def __init__(self, lease_seconds: float) -> None:
+        self._trust = lease_seconds * 0.8
+        self._keys: dict[int, dict[int, int]] = {}
+        self._trusted_until: dict[int, float] = {}
+        self._lock = Lock()
+
+    def add(self, lease_id: int, keys: Mapping[int, int], sent: float) -> None:
+        """Hold a started lease; `keys` gives each task's key in the engine."""
+        with self._lock:
+            self._keys[lease_id] = dict(keys)
+            self._trusted_until[lease_id] = sent + self._trust
+
+    def renewed(self, lease_ids: Iterable[int], sent: float) -> None:
+        """Trust these leases anew."""
+        with self._lock:
+            for lease_id in lease_ids:
+                if lease_id in self._trusted_until:
+                    self._trusted_until[lease_id] = sent + self._trust
+
+    def done(self, pairs: Iterable[tuple[int, int]]) -> list[int]:
+        """Let go of tasks, given as (lease id, task id); their keys. Empty leases go with them."""
+        with self._lock:
+            keys = []
+            for lease_id, task_id in pairs:
+                tasks = self._keys.get(lease_id, {})
+                if (key := tasks.pop(task_id, None)) is not None:
+                    keys.append(key)
+                if not tasks:
+                    self._forget(lease_id)
+            return keys
+
+    def drop(self, lease_ids: Iterable[int]) -> list[int]:
+        """Let go of whole leases; the keys of their tasks."""
+        with self._lock:
+            keys = [key for id_ in lease_ids for key in self._keys.get(id_, {}).values()]
+            for lease_id in list(lease_ids):
+                self._forget(lease_id)
+            return keys
+
+    def leases(self) -> list[int]:
+        """The ids of the held leases."""
+        with self._lock:
+            return sorted(self._keys)
+
+    def distrusted(self, now: float) -> list[int]:
+        """The held leases that another node may have by now."""
+        with self._lock:
+            return [id_ for id_, until in self._trusted_until.items() if until <= now]
+
+    def __len__(self) -> int:
+        with self._lock:
+            return sum(map(len, self._keys.values()))
+
+    def _forget(self, lease_id: int) -> None:
+        self._keys.pop(lease_id, None)
+        self._trusted_until.pop(lease_id, None)

@@ -1,0 +1,114 @@
+"""How much a node may hold, and how due tasks are cut into leases. Pure.
+
+Suspects (tasks that were running when their node was lost) are given out with care, so that the
+one that takes its process down is found and its neighbours are not blamed for it: after the first
+loss in small sets, one set on a node at a time; after the second alone on a node that holds
+nothing else.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, zip_longest
+from typing import NamedTuple
+
+#: How many tasks a node may hold for each that it may have in flight.
+HELD_PER_TASK = 2
+#: The size of a lease of tasks that were lost once.
+SUSPECTS = 32
+#: Losses after which a task runs alone.
+ALONE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a node holds: tasks out, leases of suspects, and whether one suspect has it alone."""
+
+    max_tasks: int
+    out: int
+    suspects: int = 0
+    alone: bool = False
+
+    @property
+    def room(self) -> int:
+        """How many more tasks it may be given."""
+        return 0 if self.alone else max(0, HELD_PER_TASK * self.max_tasks - self.out)
+
+
+class Due(NamedTuple):
+    """A task that may be given out."""
+
+    task_id: int
+    host_id: int
+    lane: int
+    losses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """The tasks of one lease to be made, and the most losses of any of them."""
+
+    task_ids: list[int]
+    suspicion: int = 0
+
+
+def share(
+    queues: Sequence[tuple[int, int]], allowed: Mapping[int, int], room: int
+) -> dict[tuple[int, int], int]:
+    """How many tasks to look for in each (host id, lane): twice a fair share of its lane."""
+    lanes = Counter(lane for _, lane in queues)
+    wanted = {
+        (host_id, lane): min(allowed[host_id], -(-2 * room // lanes[lane]))
+        for host_id, lane in queues
+    }
+    return {queue: number for queue, number in wanted.items() if number > 0}
+
+
+def portions(
+    due: Iterable[Due],
+    load: Load,
+    allowed: Mapping[int, int],
+    *,
+    calmest: bool,
+    held: Collection[int],
+    lease_size: int,
+) -> list[Portion]:
+    """Cut due tasks, in the order of service, into the leases that the node may have.
+
+    `allowed` is how many tasks of each host may still go out; `held` are the hosts that only this
+    node may serve; `calmest` says that it is the node to empty for a suspect of any other host.
+    """
+    tasks = list(due)
+    once = [task for task in tasks if 0 < task.losses < ALONE]
+    twice = [task for task in tasks if task.losses >= ALONE]
+    if twice and not once and not load.suspects and (calmest or twice[0].host_id in held):
+        # The node is left to empty itself first; then the suspect has it alone.
+        return [] if load.out else [Portion([twice[0].task_id], ALONE)]
+    budget = Counter(allowed)
+    suspects = [] if load.suspects else _afford(once, budget, min(SUSPECTS, load.room))
+    fresh = [task for task in tasks if not task.losses]
+    ids = _afford(_in_turns(fresh), budget, load.room - len(suspects))
+    leases = [Portion(suspects, 1)] if suspects else []
+    return leases + [Portion(ids[i : i + lease_size]) for i in range(0, len(ids), lease_size)]
+
+
+def _afford(tasks: Iterable[Due], budget: Counter[int], room: int) -> list[int]:
+    """The first tasks for which there is room, in all and on their host; takes from `budget`."""
+    ids: list[int] = []
+    for task in tasks:
+        if len(ids) >= room:
+            break
+        if budget[task.host_id] > 0:
+            budget[task.host_id] -= 1
+            ids.append(task.task_id)
+    return ids
+
+
+def _in_turns(tasks: Sequence[Due]) -> Iterable[Due]:
+    """Lane after lane; in each, one task of each host in turn."""
+    for _, lane in groupby(tasks, key=lambda task: task.lane):
+        hosts: dict[int, list[Due]] = {}
+        for task in lane:
+            hosts.setdefault(task.host_id, []).append(task)
+        for turn in zip_longest(*hosts.values()):
+            yield from (task for task in turn if task is not None)

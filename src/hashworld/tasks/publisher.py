@@ -1,0 +1,34 @@
+"""Publishing leases through Celery, by name and with the broker's confirmation."""
+
+from celery import Celery
+from django.conf import settings
+
+from hashworld.celery import node_queue
+
+TAKE_LEASE = "hashworld.take_lease"
+
+
+class CeleryPublisher:
+    """Publishes to the nodes' queues over the application's pool of producers."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def reach(self) -> None:
+        """Connect when there is no connection; raises the broker's error when it is away."""
+        with self._app.producer_or_acquire() as producer:
+            producer.connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
+
+    def publish(self, lease_id: int, node: str) -> None:
+        """Hand a lease to its node's queue; returns only once the broker has confirmed.
+
+        The message is worthless once the lease has expired, and says so.
+        """
+        self._app.send_task(
+            TAKE_LEASE,
+            args=[lease_id],
+            queue=node_queue(node),
+            retry=False,
+            expires=settings.ENV.lease_seconds,
+            ignore_result=True,
+        )

@@ -1,0 +1,56 @@
+"""Taking back what the dead, the frozen and the cut-off hold (contracts C5 and C6)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from hashworld.nodes import clock, lands
+from hashworld.nodes.models import Node
+from hashworld.tasks import moves, rows
+from hashworld.tasks.models import Lease
+from hashworld.tasks.submit import abandon_stale
+
+log = structlog.get_logger(__name__)
+
+#: Leases taken back in one transaction.
+CHUNK = 4
+#: How long closed leases are kept for people to look at.
+KEEP_CLOSED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What one round did."""
+
+    leases: int = 0
+    tasks: int = 0
+    lands: int = 0
+    submissions: int = 0
+
+
+def reap() -> Reaped:
+    """Close expired leases and give their tasks back; move the lands of silent nodes."""
+    now = clock.now()
+    expired = list(Lease.objects.expired(now).values_list("pk", flat=True)[:1000])
+    reaped = Reaped(
+        leases=len(expired),
+        tasks=sum(moves.rescue(chunk) for chunk in rows.chunks(expired, CHUNK)),
+        lands=lands.assign(),
+        submissions=abandon_stale(now),
+    )
+    _forget_closed(now - KEEP_CLOSED)
+    if reaped != Reaped():
+        log.info("reaped", **{name: getattr(reaped, name) for name in Reaped.__slots__})
+    return reaped
+
+
+def reclaim(node: Node) -> int:
+    """Take back what earlier incarnations of a node that starts still hold; the tasks."""
+    earlier = Lease.objects.open().filter(node=node).exclude(incarnation=node.incarnation)
+    return sum(moves.rescue(c) for c in rows.chunks(earlier.values_list("pk", flat=True), CHUNK))
+
+
+def _forget_closed(before: datetime) -> None:
+    old = Lease.objects.filter(closed_at__lt=before).values_list("pk", flat=True)[:1000]
+    Lease.objects.filter(pk__in=list(old)).delete()

@@ -1,0 +1,65 @@
+"""Loading started tasks as the engine takes them."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from django.conf import settings
+
+from hashworld.fetcher.engine import Request
+from hashworld.fetcher.limits import FetchLimits, HostLimits
+from hashworld.tasks.finishing import Running
+from hashworld.tasks.models import Host, Job, Task
+from hashworld.tasks.retry import RetryPolicy
+from hashworld.tasks.spec import fetch_limits
+
+
+class Options:
+    """A job's options in the engine's terms. They never change, so they are kept."""
+
+    def __init__(self, job: Job) -> None:
+        self.method = job.method
+        self.headers: tuple[tuple[str, str], ...] = tuple(job.headers.items())
+        self.body = bytes(job.body) if job.body is not None else None
+        self.limits: FetchLimits = fetch_limits(job.limits)
+        self.verify_tls = job.verify_tls
+        self.policy = RetryPolicy(job.max_attempts, job.retry_base, job.retry_cap)
+
+
+@lru_cache(maxsize=1024)
+def options(job_id: int) -> Options:
+    """The options of a job."""
+    return Options(Job.objects.get(pk=job_id))
+
+
+def load(lease_id: int, task_ids: Sequence[int]) -> list[tuple[Running, Request]]:
+    """The tasks of a lease with their requests, in the order of their ids."""
+    tasks = list(
+        Task.objects.filter(pk__in=task_ids)
+        .order_by("pk")
+        .values_list("pk", "job_id", "host_id", "url", "failures")
+    )
+    hosts = {
+        pk: (name, HostLimits(connections, interval))
+        for pk, name, connections, interval in Host.objects.filter(
+            pk__in={host_id for _, _, host_id, _, _ in tasks}
+        ).values_list("pk", "name", "max_connections", "min_interval")
+    }
+    ports = frozenset(settings.ENV.fetch_ports)
+    loaded = []
+    for pk, job_id, host_id, url, failures in tasks:
+        job = options(job_id)
+        name, limits = hosts[host_id]
+        request = Request(
+            key=pk,
+            url=url,
+            host=name,
+            host_limits=limits,
+            limits=job.limits,
+            method=job.method,
+            headers=job.headers,
+            body=job.body,
+            verify_tls=job.verify_tls,
+            ports=ports,
+        )
+        loaded.append((Running(pk, lease_id, failures, job.policy), request))
+    return loaded

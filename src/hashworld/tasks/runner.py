@@ -1,0 +1,142 @@
+"""A node's work: leases go in, fetches run on one engine, ended tries go to the writer."""
+
+from collections.abc import Iterable
+from itertools import count
+from queue import SimpleQueue
+from threading import Event, Thread
+from time import monotonic
+
+import structlog
+from django.conf import settings
+
+from hashworld.fetcher.address import AddressPolicy
+from hashworld.fetcher.engine import Engine, Response
+from hashworld.fetcher.errors import ErrorKind
+from hashworld.nodes.models import Node
+from hashworld.tasks import content, dispatcher, moves, requests
+from hashworld.tasks.attempts import Ended
+from hashworld.tasks.finishing import Running, finish
+from hashworld.tasks.holdings import Holdings
+from hashworld.tasks.states import Verb
+from hashworld.tasks.writer import Writer
+
+log = structlog.get_logger(__name__)
+
+FINISHERS = 2
+#: An engine whose loop has not turned for so many seconds is taken for stuck.
+STUCK_SECONDS = 10.0
+
+
+class Runner:
+    """One engine, its finishing threads and its writer, for as long as the process lives."""
+
+    def __init__(self, node: Node) -> None:
+        env = settings.ENV
+        self.node = node
+        self.holdings = Holdings(env.lease_seconds)
+        self._running: dict[int, Running] = {}
+        self._keys = count(1)
+        self._draining = False
+        self._responses: SimpleQueue[list[Response] | None] = SimpleQueue()
+        self._engine = Engine(
+            capacity=node.max_tasks,
+            policy=AddressPolicy(env.fetch_allow_networks, env.fetch_deny_networks),
+            on_done=self._responses.put,
+            user_agent=env.fetch_user_agent,
+        )
+        self._store = content.store_for(env.content_store, node.name)
+        self._writer = Writer(
+            node,
+            self.holdings,
+            self._store,
+            cancel=self._engine.cancel,
+            freed=dispatcher.nudge,
+            turning=lambda: monotonic() - self._engine.ticked_at < STUCK_SECONDS,
+        )
+        self._finishers = [
+            Thread(target=self._finish_loop, name=f"finisher-{i}", daemon=True)
+            for i in range(FINISHERS)
+        ]
+
+    @property
+    def in_flight(self) -> int:
+        """How many fetches are under way."""
+        return self._engine.in_flight
+
+    def start(self) -> None:
+        """Start all threads."""
+        self._engine.start()
+        self._writer.start()
+        for thread in self._finishers:
+            thread.start()
+
+    def take(self, lease_id: int) -> int:
+        """Start a lease and hand its tasks to the engine; their number.
+
+        0 when the lease came twice or too late; a node that drains gives it back at once.
+        """
+        if self._draining:
+            moves.release([lease_id])
+            return 0
+        sent = monotonic()
+        moved = moves.start(lease_id, self.node.incarnation)
+        loaded = requests.load(lease_id, [task.id for task in moved])
+        for running, request in loaded:
+            request.key = next(self._keys)
+            self._running[request.key] = running
+        if loaded:
+            keys = {running.task_id: request.key for running, request in loaded}
+            self.holdings.add(lease_id, keys, sent)
+            self._engine.submit([request for _, request in loaded])
+        return len(loaded)
+
+    def drain(self, grace: float) -> None:
+        """Take nothing more, let what is in flight end within `grace` seconds, give back the rest.
+
+        What is given back is not counted as lost.
+        """
+        self._draining = True
+        self._engine.hold()
+        deadline, idle = monotonic() + grace, Event()
+        while self._engine.in_flight and monotonic() < deadline:
+            idle.wait(0.05)
+        self._engine.stop()
+        for _ in self._finishers:
+            self._responses.put(None)
+        for thread in self._finishers:
+            thread.join()
+        self._writer.stop(timeout=10)
+        self._store.close()
+        left = self.holdings.leases()
+        if left:
+            log.info("giving back what did not end in time", leases=len(left))
+            moves.release(left)
+
+    def _finish_loop(self) -> None:
+        while (batch := self._responses.get()) is not None:
+            self._writer.put(self._ended(batch))
+
+    def _ended(self, batch: Iterable[Response]) -> list[Ended]:
+        found = []
+        for response in batch:
+            running = self._running.pop(response.key)
+            # Cancelled means that the task is no longer ours, or goes back: nothing to record.
+            if response.error is not ErrorKind.CANCELLED:
+                found.append(self._ended_one(response, running))
+        return found
+
+    def _ended_one(self, response: Response, running: Running) -> Ended:
+        try:
+            return finish(response, running, self.node.pk)
+        except Exception as error:
+            log.exception("a response could not be finished", task=running.task_id)
+            return Ended(
+                task_id=running.task_id,
+                lease_id=running.lease_id,
+                node_id=self.node.pk,
+                verb=Verb.FAIL,
+                seconds=response.timings.total or 0.0,
+                status=response.status,
+                error=str(ErrorKind.INTERNAL),
+                detail=f"{type(error).__name__}: {error}"[:300],
+            )

@@ -1,0 +1,48 @@
+"""The built-in periodic tasks, keyed by name; what an operator changes is never overwritten."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from hashworld.celery import CONTROL_QUEUE, EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """A periodic task: every so many seconds, and worthless when so many seconds late."""
+
+    name: str
+    task: str
+    every: int
+    expires: int
+    description: str
+
+
+BUILT_IN = (
+    BuiltIn("dispatch", "hashworld.dispatch", 1, 5, "Gives due tasks to nodes with room."),
+    BuiltIn("reaper", "hashworld.reap", 5, 15, "Rescues the work of dead nodes."),
+)
+
+
+@transaction.atomic
+def make() -> list[str]:
+    """Create those that are missing; their names."""
+    made = []
+    for built_in in BUILT_IN:
+        if PeriodicTask.objects.filter(name=built_in.name).exists():
+            continue
+        interval = IntervalSchedule.objects.filter(every=built_in.every, period="seconds").first()
+        PeriodicTask.objects.create(
+            name=built_in.name,
+            task=built_in.task,
+            interval=interval
+            or IntervalSchedule.objects.create(every=built_in.every, period="seconds"),
+            queue=CONTROL_QUEUE,
+            exchange=EXCHANGE.name,
+            routing_key=CONTROL_QUEUE,
+            expire_seconds=built_in.expires,
+            description=built_in.description,
+        )
+        made.append(built_in.name)
+    return made

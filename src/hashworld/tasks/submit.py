@@ -1,0 +1,272 @@
+"""Taking jobs in: the one function that every door uses (contract C1).
+
+URLs are read from any iterable and written in chunks, each committed at once, so a million need
+no more memory than a thousand and the first are fetched while the last are read. The job is
+sealed when all are in. A submission that was cut off is never answered; its job is taken down by
+the next submission with its key, or by the reaper.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from hashworld.fetcher.errors import InvalidURL
+from hashworld.fetcher.url import URL, canonicalise
+from hashworld.nodes import clock
+from hashworld.nodes.lands import land_of
+from hashworld.tasks import dispatcher, frontier, moves, rows
+from hashworld.tasks.errors import InvalidInput, SubmissionBusy
+from hashworld.tasks.models import Duplicates, Host, Job, Task, ahead
+from hashworld.tasks.spec import JobSpec
+from hashworld.tasks.states import State
+from hashworld.transaction import retried
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+CHUNK = 1000
+#: So many refused lines are kept word for word; the rest are counted.
+MAX_ERRORS = 1000
+#: A submission that made no progress for so long is taken for dead.
+ABANDONED = timedelta(seconds=60)
+#: Hosts whose ids one submission keeps in memory.
+KNOWN_HOSTS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class LineError:
+    """A line that was not accepted; lines are counted from 1."""
+
+    line: int
+    value: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Submission:
+    """The answer to a submission; `repeated` when its key was known and nothing was added."""
+
+    job: Job
+    accepted: int = 0
+    duplicated: int = 0
+    refused: int = 0
+    errors: list[LineError] = field(default_factory=list)
+    repeated: bool = False
+
+
+def submit(
+    urls: Iterable[str | tuple[int, str]],
+    spec: JobSpec | None = None,
+    owner: "AbstractBaseUser | None" = None,
+) -> Submission:
+    """Make a job of `urls`, each a text or a pair of line number and text.
+
+    Lines that are no fetchable URL are left out and reported. Raises InvalidInput when an option
+    is wrong or no line is left (nothing is changed then), and SubmissionBusy while the same
+    idempotency key is being submitted elsewhere.
+    """
+    spec = spec or JobSpec()
+    spec.check()
+    key = _namespaced(spec.idempotency_key, owner)
+    if known := _known(key):
+        return Submission(job=known, accepted=known.total, repeated=True)
+    intake = _Intake(spec, owner, key)
+    try:
+        for chunk in rows.chunks(_numbered(urls), CHUNK):
+            intake.add(chunk)
+        return intake.seal()
+    except BaseException:
+        intake.abandon()
+        raise
+
+
+def url_hash(url: str) -> int:
+    """The number by which tasks of a URL are found; raises InvalidURL."""
+    return _hash(canonicalise(url, _ports()))
+
+
+def abandon_stale(now: datetime) -> int:
+    """Take down the jobs of submissions that were cut off; the number of jobs."""
+    stale = Job.objects.filter(finished_at=None, sealed_at=None, touched_at__lt=now - ABANDONED)
+    jobs = list(stale.values_list("id", flat=True)[:100])
+    for job_id in jobs:
+        _take_down(job_id)
+    return len(jobs)
+
+
+class _Intake:
+    """One submission under way."""
+
+    def __init__(self, spec: JobSpec, owner: "AbstractBaseUser | None", key: str | None) -> None:
+        self._spec = spec
+        self._owner = owner
+        self._key = key
+        self._job: Job | None = None
+        self._hosts: dict[str, int] = {}
+        self._accepted = self._duplicated = self._refused = 0
+        self._errors: list[LineError] = []
+
+    def add(self, lines: list[tuple[int, str]]) -> None:
+        """Check one chunk of lines and write what is good in one transaction."""
+        good = self._check(lines)
+        if not good:
+            return
+        hosts = self._host_ids({url.host for url in good})
+        self._job, accepted = self._write(good, hosts)
+        self._accepted += accepted
+        self._duplicated += len(good) - accepted
+        dispatcher.nudge()
+
+    def seal(self) -> Submission:
+        """Close the job: all its tasks are in."""
+        job = self._job
+        if job is None:
+            raise self._nothing()
+        now = clock.now()
+        with transaction.atomic():
+            Job.objects.filter(pk=job.pk).update(
+                sealed_at=now, refused=self._refused, duplicated=self._duplicated
+            )
+            moves.finish_jobs([job.pk], now)
+        job.refresh_from_db()
+        return Submission(job, self._accepted, self._duplicated, self._refused, self._errors)
+
+    def abandon(self) -> None:
+        """Take down what was written, after an error."""
+        if self._job is not None:
+            _take_down(self._job.pk)
+
+    def _check(self, lines: list[tuple[int, str]]) -> list[URL]:
+        good: list[URL] = []
+        ports = _ports()
+        for number, text in lines:
+            try:
+                good.append(canonicalise(text, ports))
+            except InvalidURL as error:
+                self._refused += 1
+                if len(self._errors) < MAX_ERRORS:
+                    self._errors.append(LineError(number, text[:200], error.reason))
+        return good
+
+    def _host_ids(self, names: set[str]) -> dict[str, int]:
+        unknown = sorted(names - self._hosts.keys())
+        if len(self._hosts) > KNOWN_HOSTS:
+            self._hosts.clear()
+            unknown = sorted(names)
+        if unknown:
+            self._hosts |= _hosts(unknown)
+        return self._hosts
+
+    @retried
+    def _write(self, urls: list[URL], hosts: dict[str, int]) -> tuple[Job, int]:
+        """Write the tasks of one chunk, and the job with the first; the job, how many tasks."""
+        now = clock.now()
+        job = self._job or Job.objects.create(
+            owner=self._owner,
+            idempotency_key=self._key,
+            created_at=now,
+            touched_at=now,
+            **self._spec.columns(),
+        )
+        fresh = urls if self._spec.duplicates == Duplicates.KEEP else _first_ones(job.pk, urls)
+        lane, due_at = int(self._spec.priority), rows.stamp(now)
+        used = {hosts[url.host] for url in fresh}
+        frontier.open_lanes((host_id, lane) for host_id in used)
+        rows.insert(
+            Task,
+            _TASK_COLUMNS,
+            [(job.pk, hosts[u.host], u.url, _hash(u), lane, due_at, *_TASK_START) for u in fresh],
+        )
+        frontier.refresh(used)
+        Job.objects.filter(pk=job.pk).update(waiting=F("waiting") + len(fresh), touched_at=now)
+        return job, len(fresh)
+
+    def _nothing(self) -> InvalidInput:
+        if not self._refused:
+            return InvalidInput("urls", "there is none; hand in at least one URL")
+        first = self._errors[0]
+        return InvalidInput(
+            "urls",
+            f"none of {self._refused} can be fetched; line {first.line}, {first.value!r}:"
+            f" {first.reason}",
+        )
+
+
+_TASK_COLUMNS = (
+    "job_id host_id url url_hash lane due_at state attempts failures losses error".split()
+)
+_TASK_START = (int(State.WAITING), 0, 0, 0, "")
+
+
+def _numbered(urls: Iterable[str | tuple[int, str]]) -> Iterable[tuple[int, str]]:
+    for number, line in enumerate(urls, 1):
+        yield (number, line) if isinstance(line, str) else line
+
+
+def _first_ones(job_id: int, urls: list[URL]) -> list[URL]:
+    """The URLs whose canonical form the job does not have yet, each once."""
+    distinct = {url.key: url for url in reversed(urls)}
+    hashes = {_hash(url) for url in distinct.values()}
+    known = Task.objects.filter(url_hash__in=hashes, job_id=job_id).values_list("url", flat=True)
+    for url in known:
+        distinct.pop(canonicalise(url, None).key, None)
+    return [url for url in urls if distinct.get(url.key) is url]
+
+
+def _hosts(names: list[str]) -> dict[str, int]:
+    """The ids of hosts by name; those that are new are made with the default limits."""
+    found = dict(Host.objects.filter(name__in=names).values_list("name", "id"))
+    missing = [name for name in names if name not in found]
+    if missing:
+        env = settings.ENV
+        limits = (env.host_max_connections, env.host_min_interval)
+        start = rows.stamp(clock.now())
+        rows.insert(
+            Host,
+            (
+                "name land max_connections min_interval ahead next_at paused pause_reason out"
+            ).split(),
+            [(name, land_of(name), *limits, ahead(*limits), start, 0, "", 0) for name in missing],
+            ignore=True,
+        )
+        found |= dict(Host.objects.filter(name__in=missing).values_list("name", "id"))
+    return found
+
+
+def _namespaced(key: str | None, owner: "AbstractBaseUser | None") -> str | None:
+    return None if key is None else f"{owner.pk if owner else ''}:{key}"
+
+
+def _known(key: str | None) -> Job | None:
+    """The sealed job with this key; what is left of a submission that died makes way."""
+    job = Job.objects.filter(idempotency_key=key).first() if key else None
+    if job is None or job.sealed_at:
+        return job
+    if job.touched_at > clock.now() - ABANDONED:
+        raise SubmissionBusy("This submission is still under way; ask again in a few seconds.")
+    _take_down(job.pk)
+    return None
+
+
+def _take_down(job_id: int) -> None:
+    """Kill what a cut-off submission left and free its key."""
+    moves.kill_job(job_id)
+    now = clock.now()
+    with transaction.atomic():
+        Job.objects.filter(pk=job_id).update(idempotency_key=None, sealed_at=now)
+        moves.finish_jobs([job_id], now)
+
+
+def _hash(url: URL) -> int:
+    return int.from_bytes(url.key[:8], "big", signed=True)
+
+
+def _ports() -> frozenset[int]:
+    return frozenset(settings.ENV.fetch_ports)
+
+

@@ -1,0 +1,202 @@
+"""The one thread of a node that writes: it flushes ended tries in sets and renews the leases."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from threading import Event, Thread
+from time import monotonic
+
+import structlog
+from django.conf import settings
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connection,
+)
+
+from hashworld.nodes import clock
+from hashworld.nodes.models import Node
+from hashworld.tasks import content, moves
+from hashworld.tasks.attempts import Ended
+from hashworld.tasks.content import Body, Place, Store
+from hashworld.tasks.holdings import Holdings
+from hashworld.tasks.models import Lease, Minute, Task
+from hashworld.tasks.states import State, Verb
+from hashworld.transaction import retried
+
+log = structlog.get_logger(__name__)
+
+FLUSH_ROWS = 400
+FLUSH_SECONDS = 0.2
+#: How soon a kill reaches a running fetch, at most (contract C8 asks for 2 s).
+WATCH_SECONDS = 1.0
+#: The pause after a database or a disk that failed.
+FAILED_SECONDS = 1.0
+
+
+class Writer:
+    """Takes ended tries from any thread and records them.
+
+    `cancel` is given the engine's keys of tasks that are no longer the node's; `freed` is called
+    after each flush; `turning` tells whether the engine still turns: work that is not being done
+    must not be renewed (contract C5).
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        holdings: Holdings,
+        store: Store,
+        *,
+        cancel: Callable[[Iterable[int]], None],
+        freed: Callable[[], None],
+        turning: Callable[[], bool],
+    ) -> None:
+        self._node = node
+        self._holdings = holdings
+        self._store = store
+        self._cancel = cancel
+        self._freed = freed
+        self._turning = turning
+        self._ended: deque[Ended] = deque()
+        self._wake = Event()
+        self._stopping = False
+        self._renew_at = self._watch_at = 0.0
+        self._thread = Thread(target=self._loop, name="writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def put(self, ended: Iterable[Ended]) -> None:
+        """Hand over ended tries; returns at once."""
+        self._ended.extend(ended)
+        if len(self._ended) >= FLUSH_ROWS:
+            self._wake.set()
+
+    def stop(self, timeout: float) -> None:
+        """Flush what is there and end the thread."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join(timeout)
+
+    def _loop(self) -> None:
+        while not (self._stopping and not self._ended):
+            self._wake.wait(FLUSH_SECONDS)
+            self._wake.clear()
+            try:
+                self.run_once(monotonic())
+            except (DatabaseError, InterfaceError, OSError) as error:
+                log.warning("could not write; trying again", error=str(error))
+                connection.close()
+                self._distrust(monotonic())
+                Event().wait(FAILED_SECONDS)
+        connection.close()
+
+    def run_once(self, now: float) -> None:
+        """Renew and look for kills when it is time, then flush one set."""
+        close_old_connections()
+        if now >= self._renew_at:
+            self._renew(now)
+            self._renew_at = now + settings.ENV.lease_seconds / 3
+        if now >= self._watch_at:
+            self._watch()
+            self._watch_at = now + WATCH_SECONDS
+        self._flush()
+
+    def _flush(self) -> None:
+        batch = [self._ended.popleft() for _ in range(min(FLUSH_ROWS, len(self._ended)))]
+        if not batch:
+            return
+        try:
+            self._record(batch)
+        except (OperationalError, InterfaceError, OSError):
+            self._ended.extendleft(reversed(batch))
+            raise
+        self._holdings.done((ended.lease_id, ended.task_id) for ended in batch)
+        self._freed()
+
+    def _record(self, batch: list[Ended]) -> None:
+        try:
+            recorded = _record(batch, self._keep(batch), self._node.pk)
+        except (OperationalError, InterfaceError):
+            raise
+        except DatabaseError:
+            if len(batch) > 1:
+                # One row that the database refuses must not hold up the others.
+                for ended in batch:
+                    self._record([ended])
+                return
+            log.exception("a try could not be recorded as it is", task=batch[0].task_id)
+            recorded = _record([_plain(batch[0])], [], self._node.pk)
+        if len(recorded) < len(batch):
+            log.warning("results refused by the fence", refused=len(batch) - len(recorded))
+
+    def _keep(self, batch: Sequence[Ended]) -> list[Place]:
+        """Make those bodies durable that are not kept yet."""
+        bodies = {e.sha256: Body(e.sha256, e.size, e.compressed) for e in batch if e.sha256}
+        ids = content.known(bodies)
+        for ended in batch:
+            ended.content_id = ids.get(ended.sha256)
+        return self._store.keep([body for key, body in bodies.items() if key not in ids])
+
+    def _renew(self, now: float) -> None:
+        """Renew all held leases in one statement; let go of those that are no longer ours."""
+        self._distrust(now)
+        held = self._holdings.leases()
+        if not held or not self._turning():
+            return
+        ours = Lease.objects.open().filter(pk__in=held, incarnation=self._node.incarnation)
+        expires_at = clock.now() + timedelta(seconds=settings.ENV.lease_seconds)
+        if ours.update(expires_at=expires_at) < len(held):
+            kept = set(ours.values_list("pk", flat=True))
+            self._let_go([lease_id for lease_id in held if lease_id not in kept])
+            held = sorted(kept)
+        self._holdings.renewed(held, now)
+
+    def _watch(self) -> None:
+        """Cut off what was killed."""
+        held = self._holdings.leases()
+        if held:
+            killed = Task.objects.filter(lease_id__in=held, state=State.KILLED)
+            self._cancel(self._holdings.done(killed.values_list("lease_id", "id")))
+
+    def _distrust(self, now: float) -> None:
+        self._let_go(self._holdings.distrusted(now))
+
+    def _let_go(self, lease_ids: list[int]) -> None:
+        if lease_ids:
+            keys = self._holdings.drop(lease_ids)
+            log.warning("leases lost", leases=lease_ids, tasks=len(keys))
+            self._cancel(keys)
+
+
+@retried
+def _record(batch: Sequence[Ended], places: Sequence[Place], node_id: int) -> set[int]:
+    """Contents, attempts and states of one set, in one transaction; the tasks recorded."""
+    now = clock.now()
+    ids = content.register(places, now)
+    for ended in batch:
+        ended.content_id = ended.content_id or ids.get(ended.sha256)
+    recorded = moves.finish(batch, now)
+    counted = [e for e in batch if e.task_id in recorded]
+    if counted:
+        minute = now.replace(second=0, microsecond=0)
+        Minute.add(minute, node_id, ((e.verb is Verb.SUCCEED, e.received) for e in counted))
+    return recorded
+
+
+def _plain(ended: Ended) -> Ended:
+    """The same try without what it brought home, ended as an internal error."""
+    return Ended(
+        task_id=ended.task_id,
+        lease_id=ended.lease_id,
+        node_id=ended.node_id,
+        verb=Verb.FAIL,
+        seconds=ended.seconds,
+        status=ended.status,
+        error="internal",
+        detail="The database refused this result; the node's log tells why.",
+    )
