@@ -94,7 +94,7 @@ if [ "$mode" = test ]; then
     if [ ${#missing[@]} -gt 0 ]; then
         say "missing here, by Debian's names: ${missing[*]}; tests that need them will be left out"
     fi
-    case " ${missing[*]} " in *" gcc "* | *" pkg-config "* | *"-dev "*)
+    case " ${missing[*]-} " in *" gcc "* | *" pkg-config "* | *"-dev "*)
         say "mysqlclient cannot be built without a compiler and headers, and is left out"
         mode=test-without-mysqlclient dropped=mysqlclient
         ;;

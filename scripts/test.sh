@@ -21,7 +21,7 @@ stage() {
     77) verdict="LEFT OUT" ;; # automake's code for a skipped test, used by tests.services
     *) verdict=FAILED failed=1 ;;
     esac
-    summary+=("$(printf '%-9s %-46s %s' "$verdict" "$name" "$(tail -n 1 "$log" | tr -d '=')")")
+    summary+=("$(printf '%-9s %-46s %s' "$verdict" "$name" "$(tail -n 1 "$log" | sed 's/^[= ]*//; s/[= ]*$//')")")
 }
 
 stage "style" $python -m ruff check .

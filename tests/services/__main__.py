@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     if unknown := set(names) - set(KINDS):
         parser.error(f"--only: no service is named {', '.join(sorted(unknown))}")
     if reason := missing(names):
-        print(f"left out, because this machine lacks {reason}", file=sys.stderr)
+        print(f"this machine lacks {reason}", file=sys.stderr)
         return 1 if os.environ.get("CI") == "true" else LEFT_OUT
     signal.signal(signal.SIGTERM, terminated)
     return run_with_services(names, options.command)

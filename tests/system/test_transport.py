@@ -83,6 +83,11 @@ def tagged(folder: Path, word: str) -> Counter[str]:
     return Counter(name for verb, name in lines if verb == word)
 
 
+def is_consumed(broker: Broker, queue: str) -> bool:
+    sql = "SELECT 1 FROM consumers WHERE queue = :queue"
+    return bool(broker.store.rows(sql, {"queue": queue}))
+
+
 def send(app: Celery, task: str, name: str) -> str:
     return str(app.send_task(f"transport_app.{task}", [name], task_id=str(uuid.uuid4())).id)
 
@@ -134,6 +139,7 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_task_and_leaves_the_rest_in
     send(app, "wait_at_gate", "queued")
     wait_until(lambda: diary(folder) == ["began running"])
     worker.send_signal(signal.SIGTERM)
+    wait_until(lambda: not is_consumed(broker, "celery"))
     (folder / "gate").touch()
     assert worker.wait(timeout=20) == 0
     assert diary(folder) == ["began running", "did running"]

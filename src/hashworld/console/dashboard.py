@@ -1,0 +1,39 @@
+"""The first page: is the cluster well, what is it doing, what went wrong."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from hashworld.console import figures
+from hashworld.nodes import clock
+
+
+def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What the dashboard shows, added to the page's context."""
+    if not may_see(request):
+        return context
+    now = clock.now()
+    jobs = figures.running_jobs(now)
+    return context | {
+        "may_see": True,
+        "backlog": figures.backlog(),
+        "day": figures.day(now),
+        "hour": figures.hour(now),
+        "nodes": figures.nodes(now),
+        "jobs": jobs,
+        "finished_jobs": figures.finished_jobs(now) if not jobs else [],
+        "failures": figures.failures(),
+    }
+
+
+def fragment(request: HttpRequest) -> HttpResponse:
+    """The living part of the page alone, which asks for itself every few seconds."""
+    return render(request, "console/dashboard_live.html", context(request, {}))
+
+
+def may_see(request: HttpRequest) -> bool:
+    """Whether this user may look at the work."""
+    return request.user.has_perms(  # type: ignore[union-attr]
+        ("tasks.view_job", "tasks.view_task", "nodes.view_node")
+    )

@@ -56,7 +56,10 @@ KINDS: dict[str, Kind] = {
 
 
 def mix(count: int, hosts: Sequence[str], port: int) -> list[str]:
-    """The addresses of `count` pages, or of one of each kind if that is more; the same every time."""
+    """The addresses of `count` pages, or of one of each kind if that is more.
+
+    They are the same every time.
+    """
     others = [kind for name, kind in KINDS.items() if name != "page"]
     names = [kind.name for kind in others for _ in range(max(1, kind.share * count // 1000))]
     names += ["page"] * max(1, count - len(names))

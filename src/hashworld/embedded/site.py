@@ -225,11 +225,13 @@ def _html(visit: Visit, title: str, meta: str = "") -> str:
     links = [
         f'<li><a href="/page/{visit.number + step}">Page {step} on</a>' for step in range(1, 9)
     ]
-    return "\n".join(
-        ["<!doctype html><html><head>", meta, f"<title>{title}</title></head><body>"]
-        + [f"<h1>{title}</h1><p>{visit.name} {visit.number} of {visit.host}", *order]
-        + ["<ul>", *links, "</ul></body></html>"]
-    )
+    lines = [
+        f"<!doctype html><html><head>{meta}<title>{title}</title></head><body><h1>{title}</h1>",
+        f"<p>{visit.name} {visit.number} of {visit.host}",
+        *order,
+        *("<ul>", *links, "</ul></body></html>"),
+    ]
+    return "\n".join(lines)
 
 
 @cache

@@ -59,21 +59,22 @@ class QoS(virtual.QoS):
     channel: "Channel"
 
     def ack(self, delivery_tag: str) -> None:
-        super().ack(delivery_tag)
         if not self.channel.broker.messages.ack(int(delivery_tag), self.channel.owner):
             logger.warning("Message %s was given back before it was acknowledged.", delivery_tag)
+        super().ack(delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         if not requeue:
             return self.ack(delivery_tag)
-        super().ack(delivery_tag)
+        super().ack(delivery_tag)  # first: once given back, it may come again under the same tag
         self.channel.broker.messages.give_back([int(delivery_tag)], self.channel.owner)
 
     def restore_unacked(self) -> list[Any]:
         self._flush()  # type: ignore[attr-defined]
         delivered: dict[str, Any] = self._delivered or {}
-        self.channel.broker.messages.give_back(map(int, delivered), self.channel.owner)
-        delivered.clear()
+        if delivered:
+            self.channel.broker.messages.give_back(map(int, delivered), self.channel.owner)
+            delivered.clear()
         return []  # none that could not be restored
 
 

@@ -5,8 +5,6 @@ knows HTTP, hosts and limits; it retries nothing and remembers nothing but open 
 """
 
 import logging
-import os
-import select
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -19,9 +17,11 @@ import pycurl
 from .address import AddressPolicy
 from .errors import EngineStopped, ErrorKind, InvalidURL
 from .exchange import Request, Response, Timings, header
+from .fetch import Fetch
+from .multi import Multi
 from .redirect import REDIRECTS, follow
 from .schedule import Schedule
-from .transfer import Fetch, Transfer, trust_store
+from .transfer import Transfer, trust_store
 
 __all__ = ["Engine", "Request", "Response", "Timings"]
 
@@ -29,15 +29,8 @@ log = logging.getLogger(__name__)
 
 _SWEEP_INTERVAL = 0.1  # how late a limit that libcurl does not watch may be noticed, in seconds
 _IDLE_TICK = 1.0  # how often an idle loop turns, so that a watchdog sees it alive
-_EVENTS = 32  # sockets served in one turn; few, so that bodies go out while the cache holds them
+_HELD_BACK = "held back, the engine takes no more"
 _SLICE = 1000  # requests taken in during one turn, so that a huge submit stalls nobody
-
-_EPOLL_EVENTS = {
-    pycurl.POLL_NONE: 0,
-    pycurl.POLL_IN: select.EPOLLIN,
-    pycurl.POLL_OUT: select.EPOLLOUT,
-    pycurl.POLL_INOUT: select.EPOLLIN | select.EPOLLOUT,
-}
 
 
 class Engine:
@@ -72,15 +65,7 @@ class Engine:
 
         self._drained = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fetch-engine", daemon=True)
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._epoll = select.epoll()
-        self._epoll.register(self._wake, select.EPOLLIN)
-        self._watched: set[int] = set()
-        self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch_socket)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
-        self._multi.setopt(pycurl.M_MAXCONNECTS, capacity)
-        self._curl_due = inf
+        self._multi = Multi(max_idle_connections=capacity)
         self._sweep_due = 0.0
 
         self._fetches: dict[int, Fetch] = {}  # all that are not reported yet, by key
@@ -89,6 +74,7 @@ class Engine:
         self._idle: list[Transfer] = []
         self._schedule: Schedule[Fetch] = Schedule()
         self._done: list[Response] = []
+        self._held = False
 
     @property
     def in_flight(self) -> int:
@@ -119,11 +105,18 @@ class Engine:
         """
         self._post(0, partial(self._cancel, tuple(keys)))
 
+    def hold(self) -> None:
+        """Start no more requests: those not started are reported as cancelled, the others go on.
+
+        Raises EngineStopped after `stop`.
+        """
+        self._post(0, self._hold)
+
     def stop(self, timeout: float | None = None) -> bool:
         """Stop; what has not ended is reported as cancelled. False if not done in `timeout` s."""
         with self._lock:
             self._stopping = True
-        os.eventfd_write(self._wake, 1)
+        self._multi.wake()
         if self._thread.ident is None:
             self._thread.start()  # it ends at once, reporting what was submitted
         return self._drained.wait(timeout)
@@ -137,7 +130,7 @@ class Engine:
             self._mail.append((size, act))
             self._mailed += size
         if first:
-            os.eventfd_write(self._wake, 1)
+            self._multi.wake()
 
     def _run(self) -> None:
         error, detail = ErrorKind.CANCELLED, "the engine stopped"
@@ -152,46 +145,25 @@ class Engine:
 
     def _turn(self) -> None:
         self.ticked_at = now = monotonic()
-        for fd, events in self._epoll.poll(self._pause(now), _EVENTS):
-            if fd == self._wake:
-                os.eventfd_read(fd)
-            else:
-                self._multi.socket_action(fd, _curl_events(events))
+        self._multi.turn(self._pause(now))
         now = monotonic()
         self._read_mail()
-        if self._curl_due <= now:
-            self._curl_due = inf
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         if self._sweep_due <= now:
             self._sweep(now)
-        self._collect(now)
+        for curl, code, message in self._multi.ended():
+            self._end_hop(self._running[curl], code, message, now)
         self._fill(now)
         self._hand_over()
 
     def _pause(self, now: float) -> float:
         if self._mail:
             return 0.0
-        due = min(self._curl_due, now + _IDLE_TICK)
+        due = now + _IDLE_TICK
         if self._running or self._between_hops:
             due = min(due, self._sweep_due)
         if len(self._running) < self._capacity:
             due = min(due, self._schedule.next_due() or inf)
-        return max(0.0, due - now)
-
-    # What libcurl asks of us. It must not be called back from here.
-
-    def _watch_socket(self, what: int, fd: int, multi: object, data: object) -> None:
-        if what == pycurl.POLL_REMOVE:
-            self._watched.discard(fd)
-            self._epoll.unregister(fd)
-        elif fd in self._watched:
-            self._epoll.modify(fd, _EPOLL_EVENTS[what])
-        else:
-            self._watched.add(fd)
-            self._epoll.register(fd, _EPOLL_EVENTS[what])
-
-    def _set_timer(self, timeout_ms: int) -> None:
-        self._curl_due = inf if timeout_ms < 0 else monotonic() + timeout_ms / 1000
+        return due - now
 
     # What the caller asks.
 
@@ -210,9 +182,11 @@ class Engine:
             if request.key in self._fetches:
                 detail = f"key {request.key} is in the engine already"
                 self._done.append(fetch.fail(ErrorKind.INTERNAL, detail, monotonic()))
-                continue
-            self._fetches[request.key] = fetch
-            self._schedule.push(request.host, request.host_limits, fetch)
+            elif self._held:
+                self._done.append(fetch.fail(ErrorKind.CANCELLED, _HELD_BACK, monotonic()))
+            else:
+                self._fetches[request.key] = fetch
+                self._schedule.push(request.host, request.host_limits, fetch)
 
     def _cancel(self, keys: Iterable[int]) -> None:
         now = monotonic()
@@ -221,7 +195,13 @@ class Engine:
             if fetch is not None:
                 self._give_up(fetch, ErrorKind.CANCELLED, "cancelled", now)
 
-    # The way of a fetch: fill, collect, then redirect or report.
+    def _hold(self) -> None:
+        self._held = True
+        now = monotonic()
+        for fetch in [fetch for fetch in self._fetches.values() if fetch.started is None]:
+            self._give_up(fetch, ErrorKind.CANCELLED, _HELD_BACK, now)
+
+    # The way of a fetch: start, end, then redirect or report.
 
     def _fill(self, now: float) -> None:
         while len(self._running) < self._capacity:
@@ -235,7 +215,7 @@ class Engine:
         transfer = self._idle.pop() if self._idle else self._new_transfer()
         try:
             transfer.begin(fetch, now)
-            self._multi.add_handle(transfer.curl)
+            self._multi.add(transfer.curl)
         except Exception as error:
             # Whatever the handle was left with, it carries nothing else.
             log.exception("request %s could not be started", fetch.request.key)
@@ -245,15 +225,6 @@ class Engine:
             self._report(fetch, fetch.fail(ErrorKind.INTERNAL, f"could not start: {error}", now))
         else:
             self._running[transfer.curl] = fetch
-
-    def _collect(self, now: float) -> None:
-        more = 1
-        while more:
-            more, succeeded, failed = self._multi.info_read()
-            for curl in succeeded:
-                self._end_hop(self._running[curl], 0, "", now)
-            for curl, code, message in failed:
-                self._end_hop(self._running[curl], code, message, now)
 
     def _end_hop(self, fetch: Fetch, code: int, message: str, now: float) -> None:
         transfer = self._detach(fetch, now)
@@ -308,7 +279,7 @@ class Engine:
         transfer = fetch.transfer
         if transfer is None:
             raise RuntimeError("the fetch has no transfer")
-        self._multi.remove_handle(transfer.curl)
+        self._multi.remove(transfer.curl)
         del self._running[transfer.curl]
         self._schedule.release(fetch.hop.host, now)
         return transfer
@@ -340,11 +311,3 @@ class Engine:
         for transfer in self._idle:
             transfer.curl.close()
         self._multi.close()
-        self._epoll.close()
-        os.close(self._wake)
-
-
-def _curl_events(events: int) -> int:
-    """libcurl's word for what epoll reports; an error or hang-up shows as readable."""
-    readable = pycurl.CSELECT_IN if events & ~select.EPOLLOUT else 0
-    return readable | (pycurl.CSELECT_OUT if events & select.EPOLLOUT else 0)

@@ -1,4 +1,4 @@
-"""One request on its way, and the libcurl handle that carries it for one hop."""
+"""The libcurl handle that carries a fetch for one hop: its options, its limits, its outcome."""
 
 import errno
 import socket
@@ -11,6 +11,7 @@ from .address import AddressPolicy
 from .errors import ErrorKind, FetchError, status_error
 from .exchange import Request, Response, Timings, parse_head
 from .failures import kind_of
+from .fetch import Fetch
 from .limits import FetchLimits
 
 ACCEPT_ENCODING = "gzip, deflate, br, zstd"
@@ -18,42 +19,6 @@ ACCEPT_ENCODING = "gzip, deflate, br, zstd"
 _BUFFER_BYTES = 128 * 1024
 _CLOCK_SLACK = 0.05  # libcurl counts in whole milliseconds, and from a little earlier than we do
 _MICROSECOND = 1e-6
-
-
-class Fetch:
-    """One request on its way through its hops. `transfer` is set while a hop is under way."""
-
-    __slots__ = ("abandoned", "hop", "redirects", "request", "started", "transfer")
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.hop = request
-        self.redirects: list[tuple[int, str]] = []
-        self.started: float | None = None
-        self.transfer: Transfer | None = None
-        self.abandoned = False
-
-    def deadline(self) -> float:
-        """When `total_timeout` is over; infinite before the first hop has started."""
-        return inf if self.started is None else self.started + self.request.limits.total_timeout
-
-    def fail(self, error: ErrorKind, detail: str, now: float) -> Response:
-        """The response of a fetch that ends while none of its hops is under way."""
-        total = None if self.started is None else now - self.started
-        return Response(
-            key=self.request.key,
-            status=None,
-            url=self.hop.url,
-            headers=[],
-            raw=b"",
-            error=error,
-            detail=detail,
-            timings=Timings(total=total),
-            redirects=self.redirects,
-            ip="",
-            received=0,
-            request=self.request,
-        )
 
 
 def trust_store(ca_file: str | None) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from hashworld.tasks import content, dispatcher, moves, requests
 from hashworld.tasks.attempts import Ended
 from hashworld.tasks.finishing import Running, finish
 from hashworld.tasks.holdings import Holdings
+from hashworld.tasks.models import Lease
 from hashworld.tasks.states import Verb
 from hashworld.tasks.writer import Writer
 
@@ -107,10 +108,10 @@ class Runner:
             thread.join()
         self._writer.stop(timeout=10)
         self._store.close()
-        left = self.holdings.leases()
+        ours = Lease.objects.open().filter(node=self.node, incarnation=self.node.incarnation)
+        left = moves.release(list(ours.values_list("pk", flat=True)))
         if left:
-            log.info("giving back what did not end in time", leases=len(left))
-            moves.release(left)
+            log.info("gave back what did not end in time", tasks=left)
 
     def _finish_loop(self) -> None:
         while (batch := self._responses.get()) is not None:

@@ -17,7 +17,7 @@ def test_the_mix_has_as_many_pages_as_asked_for_and_every_kind():
 
 def test_a_mix_too_small_for_every_kind_has_one_of_each():
     kinds = Counter(pages.kind_of(url).name for url in pages.mix(1, pages.HOSTS, 8000))
-    assert kinds == Counter(pages.KINDS)
+    assert kinds == Counter(list(pages.KINDS))
 
 
 def test_the_mix_is_the_same_every_time_and_spread_over_the_hosts():

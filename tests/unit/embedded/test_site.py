@@ -76,7 +76,9 @@ def test_redirects_lead_over_one_hop_to_another_host(get: Get, port: int):
     assert second.headers["Location"] == f"http://{pages.HOSTS[1]}:{port}/page/5"
 
 
-@pytest.mark.parametrize(("name", "decode"), [("gzip", gzip.decompress), ("brotli", brotli.decompress)])
+@pytest.mark.parametrize(
+    ("name", "decode"), [("gzip", gzip.decompress), ("brotli", brotli.decompress)]
+)
 def test_encoded_pages_decode_to_the_page(get: Get, name, decode):
     assert b"<title>Page 3 of" in decode(get(f"/{name}/3")[1])
 
@@ -101,7 +103,10 @@ def test_the_busy_page_says_when_to_come_again(get: Get):
     assert get("/busy-once/9")[0].headers["Retry-After"] == "1"
 
 
-@pytest.mark.parametrize(("path", "status"), [("/not-found/1", 404), ("/forbidden/1", 403), ("/", 404), ("/robots.txt", 404)])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/not-found/1", 404), ("/forbidden/1", 403), ("/", 404), ("/robots.txt", 404)],
+)
 def test_what_is_not_there_says_so(get: Get, path, status):
     assert get(path)[0].status == status
 

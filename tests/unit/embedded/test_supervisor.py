@@ -17,7 +17,10 @@ from hashworld.embedded.supervisor import Child, Supervisor
 from tests.conftest import WaitUntil
 
 #: Writes its pid to the file, then runs the rest of the program.
-ANNOUNCE = "import os, pathlib, signal, subprocess, sys\npathlib.Path(sys.argv[1]).write_text(str(os.getpid()))\n"
+ANNOUNCE = """
+import os, pathlib, signal, subprocess, sys
+pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))
+"""
 STAY = "signal.pause()"
 STUBBORN = (
     "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf', flush=True)\nsignal.pause()"
@@ -115,11 +118,10 @@ def test_a_child_that_ignores_the_request_is_killed_after_the_grace(
 
 
 def test_what_a_dead_child_leaves_behind_is_ended_too(child, announced, tmp_path, wait_until):
-    program = (
-        "code = 'import os, sys, signal; open(sys.argv[1], \"w\").write(str(os.getpid())); signal.pause()'\n"
-        "subprocess.Popen([sys.executable, '-c', code, sys.argv[1] + '-grandchild'])\n"
-        "signal.pause()"
-    )
+    program = f"""
+subprocess.Popen([sys.executable, "-c", {ANNOUNCE + STAY!r}, sys.argv[1] + "-grandchild"])
+signal.pause()
+"""
     out, _ = output()
     with Supervisor([child("web", program)], out, 5):
         wait_until(lambda: announced("web-grandchild"))

@@ -43,7 +43,7 @@ class RecurringAdmin(beat.PeriodicTaskAdmin, StyledAdmin):  # type: ignore[misc]
     @admin.display(description="When")
     def schedule(self, shown: PeriodicTask) -> str:
         """Its schedule in words."""
-        return str(shown.scheduler or shown.schedule)
+        return str(shown.scheduler or "never")
 
 
 class RecurringInline(beat.PeriodicTaskInline, TabularInline):  # type: ignore[misc]

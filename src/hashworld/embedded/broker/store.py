@@ -66,6 +66,13 @@ COMMIT;
 """
 
 
+class _Connection(sqlite3.Connection):
+    """Closed when its thread ends, which Python 3.13 wants to be done by hand."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Store:
     """The broker file at `path`, for all threads of this process.
 
@@ -129,7 +136,13 @@ class Store:
         # SQLite's busy timeout does not cover the switch to WAL, so only one may do it.
         with self.locks.mutex():
             self.path.touch(mode=0o600)  # whoever can write here can run tasks
-            connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT, isolation_level=None)
+            connection = sqlite3.connect(
+                self.path,
+                timeout=BUSY_TIMEOUT,
+                isolation_level=None,
+                check_same_thread=False,  # for whoever closes a dead thread's
+                factory=_Connection,
+            )
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA foreign_keys = ON")
             (version,) = connection.execute("PRAGMA user_version").fetchone()

@@ -1,0 +1,227 @@
+"""Jobs: handing one in, watching it, and what to do with what failed."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from hashworld.console import actions, badges, job_page, progress, wording
+from hashworld.console.actions import DELETE, KILL, RETRY
+from hashworld.console.admin.base import RecordAdmin
+from hashworld.console.live import live
+from hashworld.console.submission import JobForm
+from hashworld.console.templatetags.console import ago
+from hashworld.nodes import clock
+from hashworld.tasks import moves, retention
+from hashworld.tasks.errors import InvalidInput
+from hashworld.tasks.models import Job
+from hashworld.tasks.states import State
+
+
+class UnfinishedFilter(admin.SimpleListFilter):
+    """Jobs that have something to do."""
+
+    title = "progress"
+    parameter_name = "unfinished"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """The one choice beside all."""
+        return [("1", "running")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        """By the index of `finished_at`, whose nulls are few."""
+        return queryset.filter(finished_at=None) if self.value() else queryset
+
+
+@admin.register(Job)
+class JobAdmin(RecordAdmin):
+    """The newest first."""
+
+    list_display = ("name_", "stand", "bar", "succeeded", "failed", "owner_", "created", "took")
+    list_filter = (UnfinishedFilter,)
+    search_fields = ("name",)
+    search_help_text = "Name or number"
+
+    def get_urls(self) -> list[URLPattern]:
+        """The page's own addresses, before those of Django's admin."""
+        view = self.admin_site.admin_view
+        acts = {"kill": self.kill, "retry": self.retry, "delete": self.delete}
+        own = [
+            path(f"<int:job_id>/{verb}/", view(require_POST(act)), name=f"tasks_job_{verb}")
+            for verb, act in acts.items()
+        ]
+        part = path("<int:job_id>/progress/", live(self.progress_view), name="tasks_job_progress")
+        return [*own, part, *super().get_urls()]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Who may hand in jobs."""
+        return request.user.has_perm("tasks.add_job")  # type: ignore[union-attr]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        """With their owners, without request bodies."""
+        return super().get_queryset(request).prefetch_related("owner").defer("body")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
+    ) -> tuple[QuerySet[Job], bool]:
+        """Part of a name, or the number. Jobs are few beside tasks: they may be read through."""
+        term = search_term.strip().lstrip("#")
+        if not term:
+            return queryset, False
+        wanted = Q(name__icontains=term)
+        if term.isascii() and term.isdecimal() and len(term) <= 18:
+            wanted |= Q(pk=int(term))
+        return queryset.filter(wanted), False
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The form that takes a job in."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = JobForm(request.POST or None, request.FILES or None)
+        if request.method == "POST" and form.is_valid():
+            done = form.submit(request.user)  # type: ignore[arg-type]
+            if done is not None:
+                return self._submitted(request, done)
+        context = {"form": form, "title": "New job", "has_add_permission": False}
+        return self.page(request, Job(), "console/job_add.html", context)
+
+    def _submitted(self, request: HttpRequest, done: Any) -> HttpResponse:
+        """On to the job, or first to what was refused."""
+        if done.repeated:
+            self.message_user(request, "This form was sent before: here is its job.", "WARNING")
+            return redirect("admin:tasks_job_change", done.job.pk)
+        self.log_addition(request, done.job, f"{done.accepted} tasks.")
+        if done.refused:
+            context = {"done": done, "title": str(done.job), "has_add_permission": False}
+            return self.page(request, done.job, "console/job_refused.html", context)
+        twice = f" {done.duplicated:,} were there already." if done.duplicated else ""
+        self.message_user(request, f"Accepted: {done.accepted:,} URLs.{twice}", "SUCCESS")
+        return redirect("admin:tasks_job_change", done.job.pk)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: object, **kwargs: object
+    ) -> HttpResponse:
+        """The page of one job."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        shown = self.get_object(request, object_id)
+        if shown is None:
+            return self.missing(request, object_id)
+        context = {
+            "page": job_page.read(shown),
+            "progress": progress.of(shown, clock.now()),
+            "job": shown,
+            **self._verbs(request),
+        }
+        return self.page(request, shown, "console/job.html", context)
+
+    def progress_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
+        """The living part of the page."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        shown = Job.objects.filter(pk=job_id).first()
+        if shown is None:
+            return HttpResponse(status=286)  # htmx: stop asking
+        context = {"progress": progress.of(shown, clock.now()), "job": shown}
+        return render(request, "console/job_live.html", context)
+
+    def kill(self, request: HttpRequest, job_id: int) -> HttpResponse:
+        """End all that has not ended."""
+        shown = self._for(request, job_id, KILL)
+        if shown is None:
+            return self.missing(request, job_id)
+        moved = moves.kill_job(job_id)
+        actions.tell(request, KILL, moved)
+        self.log_change(request, shown, f"Killed {moved} tasks.")
+        return redirect("admin:tasks_job_change", job_id)
+
+    def retry(self, request: HttpRequest, job_id: int) -> HttpResponse:
+        """Let what failed (or, if asked, what was killed) wait again."""
+        shown = self._for(request, job_id, RETRY)
+        if shown is None:
+            return self.missing(request, job_id)
+        state = State.KILLED if request.POST.get("state") == "killed" else State.RUNTIME_ERROR
+        moved = moves.retry_job(job_id, [state])
+        actions.tell(request, RETRY, moved)
+        self.log_change(request, shown, f"Sent {moved} tasks back to wait ({state.label}).")
+        return redirect("admin:tasks_job_change", job_id)
+
+    def delete(self, request: HttpRequest, job_id: int) -> HttpResponse:
+        """Delete it with all its tasks, once it has ended."""
+        if not request.user.has_perm("tasks.delete_job"):  # type: ignore[union-attr]
+            raise PermissionDenied
+        shown = self._for(request, job_id, DELETE)
+        if shown is None:
+            return self.missing(request, job_id)
+        try:
+            gone = retention.delete_job(job_id)
+        except InvalidInput as error:
+            self.message_user(request, f"Not deleted: {error.reason}.", "ERROR")
+            return redirect("admin:tasks_job_change", job_id)
+        self.log_deletions(request, [shown])
+        self.message_user(request, f"Deleted {shown} with {gone:,} tasks.", "SUCCESS")
+        return redirect("admin:tasks_job_changelist")
+
+    def _for(self, request: HttpRequest, job_id: int, action: actions.Action) -> Job | None:
+        if not actions.allowed(request, action):
+            raise PermissionDenied
+        return Job.objects.filter(pk=job_id).first()
+
+    def _verbs(self, request: HttpRequest) -> dict[str, bool]:
+        removes = request.user.has_perm("tasks.delete_job")  # type: ignore[union-attr]
+        return {
+            "can_kill": actions.allowed(request, KILL),
+            "can_retry": actions.allowed(request, RETRY),
+            "can_delete": removes and actions.allowed(request, DELETE),
+        }
+
+    @admin.display(description="Job")
+    def name_(self, shown: Job) -> SafeString:
+        """Its name and number."""
+        return format_html('{} <span class="hw-quiet">#{}</span>', shown, shown.pk)
+
+    @admin.display(description="State")
+    def stand(self, shown: Job) -> SafeString:
+        """How it stands."""
+        return badges.job(shown)
+
+    @admin.display(description="Progress")
+    def bar(self, shown: Job) -> SafeString:
+        """How far it is."""
+        return job_page.bar(progress.of(shown, clock.now()))
+
+    @admin.display(description="Succeeded")
+    def succeeded(self, shown: Job) -> str:
+        """Of all its tasks."""
+        return f"{shown.succeed:,} of {shown.total:,}"
+
+    @admin.display(description="Failed")
+    def failed(self, shown: Job) -> str:
+        """Given up."""
+        return wording.number(shown.runtime_error)
+
+    @admin.display(description="Owner")
+    def owner_(self, shown: Job) -> str:
+        """Who handed it in."""
+        return str(shown.owner or "–")
+
+    @admin.display(description="Created")
+    def created(self, shown: Job) -> SafeString:
+        """When it was handed in."""
+        return ago(shown.created_at)
+
+    @admin.display(description="Took")
+    def took(self, shown: Job) -> str:
+        """From there to its last task's end."""
+        if shown.finished_at is None:
+            return "–"
+        return wording.duration((shown.finished_at - shown.created_at).total_seconds())

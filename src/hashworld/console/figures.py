@@ -1,0 +1,134 @@
+"""The numbers of the dashboard; each is read by index and from few rows, however many tasks."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, QuerySet, Sum
+
+from hashworld.console import progress
+from hashworld.console.progress import Progress
+from hashworld.nodes.models import LANDS, Node, NodeState, silence
+from hashworld.tasks.models import Job, Minute, Task
+from hashworld.tasks.states import State
+
+MINUTES = 60
+#: So many rows of jobs and of failures are shown.
+ROWS = 8
+NODES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The tasks of unfinished jobs that are not at their end."""
+
+    waiting: int
+    inqueue: int
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What was finished since midnight, UTC; `received` in bytes."""
+
+    succeeded: int
+    failed: int
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One minute of the chart; the heights are percent of its tallest minute."""
+
+    minute: datetime
+    succeeded: int
+    failed: int
+    height: float
+    failed_height: float
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """The last hour by the minute; `rate` is pages a second over the last whole minute."""
+
+    bars: list[Bar]
+    tallest: int
+    rate: float
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """A node as the strip shows it; `share` is percent of what it may have in flight."""
+
+    node: Node
+    lands: int
+    lands_share: float
+    alive: bool
+    share: float
+
+
+def backlog() -> Backlog:
+    """Sums of the unfinished jobs' counters."""
+    sums = Job.objects.running().aggregate(*map(Sum, ("waiting", "inqueue", "running")))
+    return Backlog(*(sums[f"{name}__sum"] or 0 for name in ("waiting", "inqueue", "running")))
+
+
+def day(now: datetime) -> Day:
+    """What all nodes have done today."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    names = ("succeeded", "failed", "received")
+    sums = Minute.objects.filter(minute__gte=midnight).aggregate(*map(Sum, names))
+    return Day(*(sums[f"{name}__sum"] or 0 for name in names))
+
+
+def hour(now: datetime) -> Hour:
+    """The last sixty minutes, the current one included, empty ones too."""
+    this = now.replace(second=0, microsecond=0)
+    minutes = [this - timedelta(minutes=back) for back in range(MINUTES - 1, -1, -1)]
+    found = Minute.objects.filter(minute__gte=minutes[0]).values("minute")
+    sums = {
+        row["minute"]: (row["good"], row["bad"])
+        for row in found.annotate(good=Sum("succeeded"), bad=Sum("failed"))
+    }
+    counts = [sums.get(minute, (0, 0)) for minute in minutes]
+    tallest = max(map(sum, counts))
+    scale = 100 / tallest if tallest else 0
+    bars = [
+        Bar(minute, good, bad, (good + bad) * scale, bad * scale, minute == this)
+        for minute, (good, bad) in zip(minutes, counts, strict=True)
+    ]
+    return Hour(bars, tallest, sum(counts[-2]) / 60, sum(map(sum, counts)))
+
+
+def nodes(now: datetime) -> list[NodeRow]:
+    """The nodes that have not said goodbye, with what each has in hand."""
+    found: QuerySet[Node] = Node.objects.exclude(state=NodeState.LEFT)
+    shown = found.annotate(owned=Count("lands")).order_by("name")[:NODES]
+    return [
+        NodeRow(
+            node,
+            node.owned,
+            100 * node.owned / LANDS,
+            node.seen_at > now - silence(),
+            min(100 * node.in_flight / max(node.max_tasks, 1), 100),
+        )
+        for node in shown
+    ]
+
+
+def running_jobs(now: datetime) -> list[Progress]:
+    """The newest jobs that have something to do."""
+    jobs = Job.objects.running().select_related("owner")[:ROWS]
+    return [progress.of(job, now) for job in jobs]
+
+
+def finished_jobs(now: datetime) -> list[Progress]:
+    """The newest jobs that have nothing left to do."""
+    jobs = Job.objects.filter(finished_at__isnull=False).order_by("-finished_at")[:ROWS]
+    return [progress.of(job, now) for job in jobs]
+
+
+def failures() -> list[Task]:
+    """Failed tasks of the newest jobs."""
+    return list(Task.objects.in_state(State.RUNTIME_ERROR)[:ROWS])

@@ -1,0 +1,94 @@
+"""How the list of tasks is narrowed, and the order in which each way reads an index."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, QueryDict
+
+from hashworld.console.badges import TONES
+from hashworld.tasks.models import Job, Task
+from hashworld.tasks.states import State
+
+#: The newest jobs are offered by name; any job is reached from its own page.
+OFFERED = 20
+
+
+class StateFilter(admin.SimpleListFilter):
+    """By the index (state, job)."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """Every state."""
+        return [(str(state.value), str(state.label)) for state in State]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+        """Tasks in the chosen state."""
+        state = _number(self.value())
+        return queryset if state is None else queryset.filter(state=state)
+
+
+class JobFilter(admin.SimpleListFilter):
+    """By the index (job), or (state, job)."""
+
+    title = "job"
+    parameter_name = "job"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """The newest jobs, and the chosen one."""
+        jobs = list(Job.objects.all()[:OFFERED])
+        chosen = _number(request.GET.get(self.parameter_name))
+        if chosen is not None and chosen not in {job.pk for job in jobs}:
+            jobs += Job.objects.filter(pk=chosen)
+        return [(str(job.pk), f"#{job.pk} {job}") for job in jobs]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+        """Tasks of the chosen job."""
+        job = _number(self.value())
+        return queryset if job is None else queryset.filter(job_id=job)
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A state to choose above the list; `count` is known within a job only."""
+
+    name: str
+    tone: str
+    query: str
+    chosen: bool
+    count: int | None
+
+
+def order(parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """Newest first, as the index of these filters has it: (state, job) ends with the task."""
+    by_state_alone = bool(parameters.get("state")) and not parameters.get("job")
+    return ("-job_id", "-id") if by_state_alone else ("-id",)
+
+
+def tabs(parameters: QueryDict) -> list[Tab]:
+    """All states and each, for the job that is chosen."""
+    number = _number(parameters.get("job"))
+    job = Job.objects.filter(pk=number).first() if number is not None else None
+    chosen = parameters.get("state", "")
+    kept = {name: parameters[name] for name in ("job", "q") if parameters.get(name)}
+    counts = job.counts() if job else {}
+    every = Tab("all", "all", "?" + urlencode(kept), not chosen, job.total if job else None)
+    return [every] + [
+        Tab(
+            str(state.label),
+            TONES[state],
+            "?" + urlencode({**kept, "state": state.value}),
+            chosen == str(state.value),
+            counts.get(state),
+        )
+        for state in State
+    ]
+
+
+def _number(text: str | None) -> int | None:
+    fine = text is not None and text.isascii() and text.isdecimal() and len(text) <= 18
+    return int(text) if fine and text else None
