@@ -86,7 +86,7 @@ SETTINGS: dict[str, Any] = {
 transport.register()
 app = Celery("hashworld")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.add_defaults(SETTINGS)
+app.add_defaults(lambda: SETTINGS)
 app.autodiscover_tasks(related_name="worker")
 app.steps["worker"].add("hashworld.nodes.worker:HeartbeatStep")
 app.steps["worker"].add("hashworld.tasks.worker:RunnerStep")

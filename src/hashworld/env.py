@@ -7,6 +7,7 @@ Every variable may also be given as ``NAME_FILE``, the path of a file that holds
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from environs import EnvError, FileAwareEnv, validate
@@ -53,7 +54,7 @@ def read() -> Environment:
     """Read and check the environment; raises EnvironmentInvalid naming every wrong variable."""
     env = FileAwareEnv(eager=False, strip_whitespace=True)
     data_dir = Path(env.str("HASHWORLD_DATA_DIR", str(PROJECT_ROOT / "data"))).absolute()
-    values = {
+    values: dict[str, Any] = {
         "data_dir": data_dir,
         "database_url": _database_url(env, data_dir),
         "broker_url": env.str("CELERY_BROKER_URL", f"hashworld:///{data_dir}/broker.sqlite3"),

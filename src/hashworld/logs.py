@@ -33,7 +33,7 @@ def configure(level: str, form: str) -> None:
     structlog.configure(
         processors=[
             *_SHARED,
-            structlog.processors.format_exc_info if form == "json" else _keep,
+            *([structlog.processors.format_exc_info] if form == "json" else []),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -52,7 +52,3 @@ def configure(level: str, form: str) -> None:
     root.setLevel(level)
     for noisy in ("amqp", "kombu", "asyncio", "celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
-
-
-def _keep(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    return event

@@ -4,7 +4,11 @@ from django.contrib import admin
 from django.urls import path
 from django.views.generic import RedirectView
 
+from hashworld.console import dashboard
+from hashworld.console.live import live
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("admin/dashboard/", live(dashboard.fragment), name="dashboard"),
     path("admin/", admin.site.urls),
 ]

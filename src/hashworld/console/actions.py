@@ -60,9 +60,7 @@ def tell(request: HttpRequest, action: Action, moved: int, skipped: int = 0) -> 
     parts = [f"{action.done}: {_tasks(moved)}." if moved else f"No task to {action.verb}."]
     if skipped:
         parts.append(f"Skipped {_tasks(skipped)} that {action.skips}.")
-    messages.add_message(
-        request, messages.SUCCESS if moved else messages.WARNING, " ".join(parts)
-    )
+    messages.add_message(request, messages.SUCCESS if moved else messages.WARNING, " ".join(parts))
 
 
 def _tasks(count: int) -> str:

@@ -1,7 +1,8 @@
 """The form that takes a job in."""
 
 from collections.abc import Iterator
-from typing import Any
+from io import BytesIO
+from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
 from django import forms
@@ -16,7 +17,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from hashworld.console import lines
+from hashworld.tasks import lines
 from hashworld.tasks.errors import InvalidInput, SubmissionBusy
 from hashworld.tasks.models import Duplicates, Priority
 from hashworld.tasks.spec import METHODS, JobSpec
@@ -35,7 +36,10 @@ def _object_field(label: str, example: str, **options: Any) -> forms.JSONField:
 
 def _number_field(label: str, initial: float, **options: Any) -> forms.FloatField:
     return forms.FloatField(
-        label=label, initial=initial, widget=UnfoldAdminIntegerFieldWidget({"step": "any"}), **options
+        label=label,
+        initial=initial,
+        widget=UnfoldAdminIntegerFieldWidget({"step": "any"}),
+        **options,
     )
 
 
@@ -127,14 +131,14 @@ class JobForm(forms.Form):
         file: UploadedFile | None = self.cleaned_data["file"]
         if file is None:
             return None
+        source = cast(BinaryIO, file)
         try:
-            count = lines.check(file)
-        except lines.NotText as error:
-            raise forms.ValidationError(
-                f"This is not a text file: {error}. Save the list as UTF-8 text."
-            ) from error
-        if not count:
+            lines.check(source, "file")
+        except InvalidInput as error:
+            raise forms.ValidationError(f"{_sentence(error)} Save the list as UTF-8.") from error
+        if next(lines.read(source, "file"), None) is None:
             raise forms.ValidationError("The file is empty. Put one URL on each line.")
+        source.seek(0)
         return file
 
     def clean(self) -> dict[str, Any]:
@@ -161,7 +165,9 @@ class JobForm(forms.Form):
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         file = self.cleaned_data["file"]
-        return lines.uploaded(file) if file else lines.pasted(self.cleaned_data["urls"])
+        if file:
+            return lines.read(cast(BinaryIO, file), "file")
+        return lines.read(BytesIO(self.cleaned_data["urls"].encode()), "urls")
 
     def _spec(self) -> JobSpec:
         data = self.cleaned_data

@@ -26,11 +26,15 @@ class PrefixedOutput:
         prefix = f"{name:{self._width}} |"
         if name in self._colours:
             prefix = f"\x1b[{self._colours[name]}m{prefix}\x1b[0m"
+        self.block(f"{prefix} {text}\n")
+
+    def block(self, text: str) -> None:
+        """Write text as it is, not mixed with any line; may be called from any thread."""
         with self._lock:
             if self._closed:
                 return
             try:
-                self._stream.write(f"{prefix} {text}\n")
+                self._stream.write(text)
                 self._stream.flush()
             except BrokenPipeError:
                 # Nobody reads any more; the processes go on, and their pipes must be emptied.

@@ -27,23 +27,23 @@ class Kind:
     heals: bool = False
     """Whether the first try fails and a later one succeeds."""
     title: str = ""
-    """The page's title, where reading it proves the charset."""
+    """How the page's title begins; reading it proves encoding and charset."""
 
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("page", 780, "a page of 20 KB"),
-        Kind("redirect", 50, "two redirects, the second to another host"),
-        Kind("gzip", 30, "compressed with gzip"),
-        Kind("brotli", 20, "compressed with Brotli"),
-        Kind("zstd", 20, "compressed with Zstandard"),
+        Kind("page", 780, "a page of 20 KB", title="Page "),
+        Kind("redirect", 50, "two redirects, the second to another host", title="Page "),
+        Kind("gzip", 30, "compressed with gzip", title="Page "),
+        Kind("brotli", 20, "compressed with Brotli", title="Page "),
+        Kind("zstd", 20, "compressed with Zstandard", title="Page "),
         Kind("shift-jis", 10, "Japanese, charset in the header", title="世界の頁"),
         Kind("windows-1251", 10, "Russian, charset in a meta element", title="Страница мира"),
         Kind("utf-16", 10, "UTF-16, told by its byte order mark", title="Σελίδα του κόσμου"),
-        Kind("slow", 8, "answers after 1 to 2 s"),
-        Kind("error-once", 10, "500 at the first try", heals=True),
-        Kind("busy-once", 10, "429 with Retry-After at the first try", heals=True),
+        Kind("slow", 8, "answers after 1 to 2 s", title="Page "),
+        Kind("error-once", 10, "500 at the first try", heals=True, title="Page "),
+        Kind("busy-once", 10, "429 with Retry-After at the first try", heals=True, title="Page "),
         Kind("not-found", 20, "404", status=404, error=ErrorKind.CLIENT_ERROR),
         Kind("forbidden", 10, "403", status=403, error=ErrorKind.CLIENT_ERROR),
         Kind("hang", 2, "never answers", None, ErrorKind.FIRST_BYTE_TIMEOUT),

@@ -3,6 +3,9 @@
 import os
 import secrets
 import sys
+from functools import partial
+
+from hashworld.embedded.supervisor import Child
 
 #: The web server is one process: it waits for the database more than it computes.
 WEB_THREADS = 8
@@ -41,14 +44,23 @@ def scheduler_command() -> list[str]:
     return [*_celery(), "beat"]
 
 
-def node_names(count: int) -> list[str]:
-    """The names of `count` nodes of one machine."""
-    return [f"node-{number}" for number in range(1, count + 1)]
+def children(nodes: int, name: str, bind: str) -> list[Child]:
+    """Everything that one machine runs; the names of its `nodes` nodes begin with `name`."""
+    names = [name] if nodes == 1 else [f"{name}-{number}" for number in range(1, nodes + 1)]
+    return [
+        Child("web", partial(web_command, bind)),
+        *(_node(number, node) for number, node in enumerate(names, 1)),
+        Child("scheduler", scheduler_command),
+    ]
 
 
 def default_nodes() -> int:
     """How many nodes suit this machine: one per two cores."""
     return max(1, min(MOST_NODES, (os.cpu_count() or 1) // 2))
+
+
+def _node(number: int, name: str) -> Child:
+    return Child(f"node-{number}", partial(node_command, name), {"HASHWORLD_NODE_NAME": name})
 
 
 def _celery() -> list[str]:

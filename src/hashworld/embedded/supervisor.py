@@ -43,7 +43,7 @@ class Supervisor:
     def __init__(self, children: Sequence[Child], output: PrefixedOutput, grace: float) -> None:
         self._output = output
         self._grace = grace
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # `kill` may come from a signal handler
         self._stopping = threading.Event()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         # A leash is tied to the thread that started the child, so that thread stays with it.

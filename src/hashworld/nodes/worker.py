@@ -13,7 +13,7 @@ from hashworld.nodes.heartbeat import Heartbeat
 class HeartbeatStep(bootsteps.StartStopStep):
     """Joins the cluster and beats while the worker lives; `worker.node` is the joined node."""
 
-    requires = {"celery.worker.components:Pool"}
+    requires = ("celery.worker.components:Pool",)
 
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)

@@ -89,14 +89,22 @@ def lost(
 ) -> None:
     """Write the attempts of running tasks that a kill or their node's loss has ended."""
     stamp = rows.stamp(now)
-    columns = (*_COLUMNS[:6], "error", "received")
-    texts = ("detail", "final_url", "redirects", "headers", "ip", "content_type", "charset", "title")
+    texts = "detail final_url redirects headers ip content_type charset title".split()
     rows.insert(
         Attempt,
-        (*columns, *texts),
+        (*_COLUMNS[:6], "error", "received", *texts),
         [
-            (task.id, task.attempts + 1, task.lease_id, nodes[task.lease_id], stamp, stamp, error, 0)
-            + ("",) * len(texts)
+            (
+                task.id,
+                task.attempts + 1,
+                task.lease_id,
+                nodes[task.lease_id],
+                stamp,
+                stamp,
+                error,
+                0,
+                *[""] * len(texts),
+            )
             for task in tasks
             if task.lease_id is not None
         ],

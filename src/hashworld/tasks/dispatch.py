@@ -6,7 +6,7 @@ chosen goes under leases; their ids are published after the commit. The cost of 
 the room of the node and not the backlog (docs/design.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -41,9 +41,7 @@ def dispatch(publisher: Publisher, node_ids: Sequence[int] | None = None) -> int
     What the broker did not take waits again at once, and its error is passed on.
     """
     loads = load(clock.now())
-    with_room = [
-        id_ for id_ in loads if loads[id_].room and (node_ids is None or id_ in node_ids)
-    ]
+    with_room = [id_ for id_ in loads if loads[id_].room and (node_ids is None or id_ in node_ids)]
     if not with_room:
         return 0
     publisher.reach()
@@ -144,7 +142,7 @@ def _locked(node: Node, host_ids: set[int]) -> dict[int, Host]:
     return hosts
 
 
-def _ours(host: Host, node: Node, owners: dict[int, int | None], loads: dict[int, Load]) -> bool:
+def _ours(host: Host, node: Node, owners: Mapping[int, int | None], loads: dict[int, Load]) -> bool:
     """Whether the node may take from a host: it holds it, owns its land, or the owner is full."""
     if node.pk in (host.holder_id, owners.get(host.land)):
         return True

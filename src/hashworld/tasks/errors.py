@@ -1,9 +1,9 @@
 """The errors of `hashworld.tasks`.
 
-    TaskError
-    ├── InvalidInput      what was handed in cannot be taken; names the field and the reason
-    ├── SubmissionBusy    the same idempotency key is being submitted right now
-    └── ContentDamaged    a kept body is missing or is not what was kept
+TaskError
+├── InvalidInput      what was handed in cannot be taken; names the field and the reason
+├── SubmissionBusy    the same idempotency key is being submitted right now
+└── ContentDamaged    a kept body is missing or is not what was kept
 """
 
 

@@ -68,7 +68,9 @@ class Job(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
     )
     #: "<owner's id>:<the key as given>", so that owners cannot meet.
-    idempotency_key = models.CharField(max_length=220, null=True, unique=True, editable=False)
+    idempotency_key = models.CharField(  # noqa: DJ001 - null, for many jobs have none
+        max_length=220, null=True, unique=True, editable=False
+    )
     method = models.CharField(max_length=8, default="GET")
     headers = models.JSONField(default=dict, blank=True)
     body = models.BinaryField(null=True, blank=True)
@@ -171,6 +173,9 @@ class HostQueue(models.Model):
         constraints = (models.UniqueConstraint(fields=("host", "lane"), name="hostqueue_lane"),)
         indexes = (models.Index(fields=("holder", "lane", "ready_at"), name="hostqueue_ready"),)
 
+    def __str__(self) -> str:
+        return f"lane {self.lane} of host {self.host_id}"
+
 
 class TaskQuerySet(models.QuerySet["Task"]):
     """Reads of tasks."""
@@ -206,6 +211,7 @@ class Task(models.Model):
     objects = TaskQuerySet.as_manager()
 
     class Meta:
+        permissions = (("kill_task", "Can kill tasks"), ("retry_task", "Can retry tasks"))
         indexes = (
             models.Index(fields=("host", "lane", "due_at"), name="task_due"),
             models.Index(fields=("job",), name="task_job"),
@@ -278,6 +284,9 @@ class Blob(models.Model):
     sha256 = models.CharField(max_length=64, primary_key=True)
     data = models.BinaryField()
 
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
 
 class Attempt(models.Model):
     """One try of one task, written once when the try ends. Times in milliseconds."""
@@ -325,6 +334,9 @@ class Minute(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("minute", "node"), name="minute_node"),)
+
+    def __str__(self) -> str:
+        return f"{self.minute:%Y-%m-%d %H:%M} on node {self.node_id}"
 
     @classmethod
     def add(cls, minute: datetime, node_id: int, ended: Iterable[tuple[bool, int]]) -> None:

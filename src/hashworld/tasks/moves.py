@@ -202,7 +202,7 @@ def _kill(chosen: Q) -> int:
     now = clock.now()
     moved = _take(Verb.KILL, chosen)
     running = [task for task in moved if task.state == State.RUNNING]
-    leases = {task.lease_id for task in running}
+    leases = [task.lease_id for task in running if task.lease_id]
     nodes = dict(Lease.objects.filter(pk__in=leases).values_list("pk", "node_id"))
     lost(running, nodes, now, error="killed")
     others = [task for task in moved if task.state != State.RUNNING]

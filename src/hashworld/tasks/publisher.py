@@ -27,7 +27,7 @@ class CeleryPublisher:
         self._app.send_task(
             TAKE_LEASE,
             args=[lease_id],
-            queue=node_queue(node),
+            queue=node_queue(node),  # type: ignore[arg-type]  # a Queue is declared before use
             retry=False,
             expires=settings.ENV.lease_seconds,
             ignore_result=True,

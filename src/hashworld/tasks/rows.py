@@ -26,7 +26,7 @@ def insert(
     marks = ", ".join(["%s"] * len(columns))
     with connection.cursor() as cursor:
         cursor.executemany(
-            f"{verb} {model._meta.db_table} ({names}) VALUES ({marks})",  # noqa: S608
+            f"{verb} {model._meta.db_table} ({names}) VALUES ({marks})",
             rows,
         )
 

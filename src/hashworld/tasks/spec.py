@@ -42,7 +42,8 @@ class JobSpec:
         _require("retry_base", 0 <= self.retry_base <= 3600, "must be from 0 to 3600 seconds")
         _require("retry_cap", 0 <= self.retry_cap <= 86_400, "must be from 0 to 86400 seconds")
         key = self.idempotency_key
-        _require("idempotency_key", key is None or 0 < len(key) <= 200, "must have 1 to 200 letters")
+        fine = key is None or 0 < len(key) <= 200
+        _require("idempotency_key", fine, "must have 1 to 200 characters")
         _check_headers(self.headers)
         fetch_limits(self.limits)
 

@@ -27,7 +27,7 @@ from hashworld.tasks.states import State
 from hashworld.transaction import retried
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
 CHUNK = 1000
 #: So many refused lines are kept word for word; the rest are counted.
@@ -62,7 +62,7 @@ class Submission:
 def submit(
     urls: Iterable[str | tuple[int, str]],
     spec: JobSpec | None = None,
-    owner: "AbstractBaseUser | None" = None,
+    owner: "User | None" = None,
 ) -> Submission:
     """Make a job of `urls`, each a text or a pair of line number and text.
 
@@ -102,7 +102,7 @@ def abandon_stale(now: datetime) -> int:
 class _Intake:
     """One submission under way."""
 
-    def __init__(self, spec: JobSpec, owner: "AbstractBaseUser | None", key: str | None) -> None:
+    def __init__(self, spec: JobSpec, owner: "User | None", key: str | None) -> None:
         self._spec = spec
         self._owner = owner
         self._key = key
@@ -238,7 +238,7 @@ def _hosts(names: list[str]) -> dict[str, int]:
     return found
 
 
-def _namespaced(key: str | None, owner: "AbstractBaseUser | None") -> str | None:
+def _namespaced(key: str | None, owner: "User | None") -> str | None:
     return None if key is None else f"{owner.pk if owner else ''}:{key}"
 
 
@@ -268,5 +268,3 @@ def _hash(url: URL) -> int:
 
 def _ports() -> frozenset[int]:
     return frozenset(settings.ENV.fetch_ports)
-
-

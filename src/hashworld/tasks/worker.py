@@ -41,7 +41,7 @@ def reap() -> None:
 class RunnerStep(bootsteps.StartStopStep):
     """Owns the runner: starts it once the node has joined, drains it when the worker stops."""
 
-    requires = {"hashworld.nodes.worker:HeartbeatStep"}
+    requires = ("hashworld.nodes.worker:HeartbeatStep",)
 
     def start(self, worker: Any) -> None:
         """Take back what an earlier incarnation held, mend its packs, and begin."""

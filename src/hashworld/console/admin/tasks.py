@@ -67,7 +67,9 @@ class TaskAdmin(RecordAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list under a row of states."""
-        return super().changelist_view(request, {**(extra_context or {}), "tabs": tabs(request.GET)})
+        return super().changelist_view(
+            request, {**(extra_context or {}), "tabs": tabs(request.GET)}
+        )
 
     def change_view(
         self, request: HttpRequest, object_id: str, *args: object, **kwargs: object
