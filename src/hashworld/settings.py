@@ -139,6 +139,13 @@ UNFOLD: dict[str, Any] = {
     "DASHBOARD_CALLBACK": "hashworld.console.dashboard.context",
     "STYLES": [lambda request: static("console/console.css")],
     "SCRIPTS": [lambda request: static("console/console.js")],
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("console/icon.svg"),
+        },
+    ],
     "SIDEBAR": {"navigation": "hashworld.console.navigation.groups"},
     "COLORS": {
         "primary": {

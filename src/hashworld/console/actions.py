@@ -45,7 +45,7 @@ DELETE = Action(
 
 def allowed(request: HttpRequest, action: Action) -> bool:
     """Whether this user may do it."""
-    return request.user.has_perm(action.permission)  # type: ignore[union-attr]
+    return request.user.has_perm(action.permission)
 
 
 def run(request: HttpRequest, action: Action, task_ids: Iterable[int]) -> None:

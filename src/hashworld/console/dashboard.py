@@ -14,13 +14,14 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if not may_see(request):
         return context
     now = clock.now()
-    jobs = figures.running_jobs(now)
+    jobs, nodes = figures.running_jobs(now), figures.nodes(now)
     return context | {
         "may_see": True,
         "backlog": figures.backlog(),
         "day": figures.day(now),
         "hour": figures.hour(now),
-        "nodes": figures.nodes(now),
+        "nodes": nodes,
+        "none_alive": not any(row.alive for row in nodes),
         "jobs": jobs,
         "finished_jobs": figures.finished_jobs(now) if not jobs else [],
         "failures": figures.failures(),
@@ -34,6 +35,4 @@ def fragment(request: HttpRequest) -> HttpResponse:
 
 def may_see(request: HttpRequest) -> bool:
     """Whether this user may look at the work."""
-    return request.user.has_perms(  # type: ignore[union-attr]
-        ("tasks.view_job", "tasks.view_task", "nodes.view_node")
-    )
+    return request.user.has_perms(("tasks.view_job", "tasks.view_task", "nodes.view_node"))

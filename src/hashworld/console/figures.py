@@ -12,6 +12,8 @@ from hashworld.tasks.models import Job, Minute, Task
 from hashworld.tasks.states import State
 
 MINUTES = 60
+#: A node that was not heard of for so long is shown in the list of nodes alone.
+GONE = timedelta(days=1)
 #: So many rows of jobs and of failures are shown.
 ROWS = 8
 NODES = 60
@@ -102,8 +104,9 @@ def hour(now: datetime) -> Hour:
 
 
 def nodes(now: datetime) -> list[NodeRow]:
-    """The nodes that have not said goodbye, with what each has in hand."""
-    found: QuerySet[Node] = Node.objects.exclude(state=NodeState.LEFT)
+    """The nodes heard of today that have not said goodbye, with what each has in hand."""
+    known: QuerySet[Node] = Node.objects.filter(seen_at__gt=now - GONE)
+    found = known.exclude(state=NodeState.LEFT)
     shown = found.annotate(owned=Count("lands")).order_by("name")[:NODES]
     return [
         NodeRow(

@@ -7,6 +7,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
+from hashworld.console import wording
 from hashworld.console.progress import Progress
 from hashworld.tasks.models import Job, Task
 from hashworld.tasks.states import State
@@ -41,7 +42,7 @@ def read(job: Job) -> JobPage:
     sample = Counter(failed.values_list("error", flat=True)[:SAMPLE]) if job.runtime_error else {}
     size = sum(sample.values())
     kinds = [
-        Kind(name.replace("_", " ") or "unknown", count, 100 * count / size)
+        Kind(wording.words(name) or "unknown", count, 100 * count / size)
         for name, count in sorted(sample.items(), key=lambda pair: -pair[1])
     ]
     return JobPage(list(failed[:SHOWN]), kinds, size, _options(job))
@@ -61,11 +62,11 @@ def _options(job: Job) -> list[tuple[str, str]]:
         ("Priority", job.get_priority_display()),
         ("Duplicates", job.get_duplicates_display()),
         ("Tries", f"up to {job.max_attempts}"),
-        ("Wait between tries", wait if job.max_attempts > 1 else "–"),
+        ("Wait between tries", wait if job.max_attempts > 1 else wording.NONE),
         ("Certificates", "verified" if job.verify_tls else "not verified"),
         ("Headers", _pairs(job.headers)),
         ("Limits", _pairs(job.limits)),
-        ("Request body", f"{len(job.body):,} bytes" if job.body else "–"),
+        ("Request body", f"{len(job.body):,} bytes" if job.body else wording.NONE),
     ]
 
 

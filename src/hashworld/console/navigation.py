@@ -17,12 +17,12 @@ _GROUPS = {
         ("Tasks", "checklist", "tasks.task"),
         ("Hosts", "dns", "tasks.host"),
         ("Contents", "draft", "tasks.content"),
+        ("Attempts", "replay", "tasks.attempt"),
     ),
     "Cluster": (
         ("Nodes", "memory", "nodes.node"),
         ("Lands", "public", "nodes.land"),
         ("Leases", "assignment", "tasks.lease"),
-        ("Attempts", "replay", "tasks.attempt"),
     ),
     "Schedules": (
         ("Recurring tasks", "event_repeat", "django_celery_beat.periodictask"),
@@ -65,5 +65,5 @@ def _running_jobs() -> str:
 
 def _may_view(request: HttpRequest, model: str) -> bool:
     app, name = model.split(".")
-    can = request.user.has_perm  # type: ignore[union-attr]
+    can = request.user.has_perm
     return can(f"{app}.view_{name}") or can(f"{app}.change_{name}")

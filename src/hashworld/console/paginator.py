@@ -21,7 +21,7 @@ class UncountedPaginator(Paginator[Any]):
     has_more = False
 
     @property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         """A bound in place of the number of rows, which only a scan could tell."""
         return self.per_page * MAX_PAGES
 

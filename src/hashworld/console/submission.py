@@ -126,9 +126,9 @@ class JobForm(forms.Form):
         """An object, or nothing."""
         return _object(self.cleaned_data["limits"])
 
-    def clean_file(self) -> UploadedFile | None:
+    def clean_file(self) -> UploadedFile[bytes] | None:
         """A text with at least one line."""
-        file: UploadedFile | None = self.cleaned_data["file"]
+        file: UploadedFile[bytes] | None = self.cleaned_data["file"]
         if file is None:
             return None
         source = cast(BinaryIO, file)

@@ -3,6 +3,8 @@
 from datetime import datetime
 
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+#: What stands where there is nothing to say.
+NONE = "\N{EN DASH}"
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
@@ -13,7 +15,7 @@ def duration(seconds: float) -> str:
     if seconds < 10:
         return f"{seconds:.1f} s"
     left = round(seconds)
-    parts = []
+    parts: list[str] = []
     for size, unit in _STEPS:
         count, left = divmod(left, size)
         if count or parts:
@@ -24,12 +26,22 @@ def duration(seconds: float) -> str:
 
 
 def relative(moment: datetime, now: datetime) -> str:
-    """A moment as seen from `now`: "3 min 20 s ago", "in 5 s", "just now"."""
+    """A moment as seen from `now`, in one unit: "3 min ago", "in 5 s", "just now"."""
     seconds = (now - moment).total_seconds()
     if abs(seconds) < 1:
         return "just now"
-    words = duration(round(abs(seconds)))
-    return f"{words} ago" if seconds > 0 else f"in {words}"
+    return f"{roughly(seconds)} ago" if seconds > 0 else f"in {roughly(-seconds)}"
+
+
+def roughly(seconds: float) -> str:
+    """A length of time of a second or more in whole numbers of its largest unit."""
+    size, unit = next((step for step in _STEPS if seconds >= step[0]), _STEPS[-1])
+    return f"{int(seconds // size)} {unit}"
+
+
+def words(name: str) -> str:
+    """A name from the code as people read it: "connect_timeout" is "connect timeout"."""
+    return name.replace("_", " ")
 
 
 def size(count: float) -> str:
@@ -57,6 +69,8 @@ def short(count: float) -> str:
 
 def rate(per_second: float) -> str:
     """Tasks a second, or a minute where a second sees less than one."""
+    if not per_second:
+        return "0/s"
     if per_second >= 1:
         return f"{per_second:,.0f}/s" if per_second >= 10 else f"{per_second:.1f}/s"
     return f"{per_second * 60:.1f}/min"

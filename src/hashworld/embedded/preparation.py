@@ -2,6 +2,7 @@
 
 from io import StringIO
 
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
@@ -11,6 +12,7 @@ def prepare() -> str:
 
     That text holds the password only when the administrator was made just now.
     """
+    settings.STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns where there is none
     silent, told = StringIO(), StringIO()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("initland", stdout=silent)

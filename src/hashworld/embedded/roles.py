@@ -64,4 +64,4 @@ def _node(number: int, name: str) -> Child:
 
 
 def _celery() -> list[str]:
-    return [sys.executable, "-m", "celery", "-A", "hashworld.celery"]
+    return [sys.executable, "-m", "celery", "--quiet", "-A", "hashworld.celery"]

@@ -17,7 +17,7 @@ from functools import cache
 from http import HTTPStatus
 from random import Random
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 
 from hashworld.embedded.pages import HOSTS, KINDS, PRIVATE_HOST
 

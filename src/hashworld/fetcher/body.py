@@ -63,7 +63,7 @@ _WIDER = {
 _LABELS = {"x-sjis": "cp932", "x-gbk": "gb18030", "windows-949": "cp949", "windows-874": "cp874"}
 # Text codecs that are no charsets; UTF-7 is one that hides markup.
 _NOT_CHARSETS = frozenset(
-    {"utf-7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"}
+    {"utf-7", "idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"}
 )
 _UNSHOWABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -248,7 +248,7 @@ def _codec(label: str) -> str | None:
     label = label.lower()[:40]
     try:
         codec = codecs.lookup(_LABELS.get(label, label)).name
-        b"".decode(codec)  # refuses codecs that do not make text, such as hex
+        b"x".decode(codec, "ignore")  # refuses codecs that do not make text, such as hex
     except (LookupError, ValueError):
         return None
     return None if codec in _NOT_CHARSETS else _WIDER.get(codec, codec)

@@ -115,8 +115,9 @@ class Engine:
     def stop(self, timeout: float | None = None) -> bool:
         """Stop; what has not ended is reported as cancelled. False if not done in `timeout` s."""
         with self._lock:
-            self._stopping = True
-        self._multi.wake()
+            if not self._stopping:
+                self._stopping = True
+                self._multi.wake()
         if self._thread.ident is None:
             self._thread.start()  # it ends at once, reporting what was submitted
         return self._drained.wait(timeout)
@@ -125,12 +126,13 @@ class Engine:
         with self._lock:
             if self._stopping:
                 raise EngineStopped("the engine has stopped, start another")
-            # The loop reads until the deque is empty, so only the first has to wake it.
+            # The loop reads until the deque is empty, so only the first has to wake it; under
+            # the lock, for once it is stopping the descriptor may be closed at any time.
             first = not self._mail
             self._mail.append((size, act))
             self._mailed += size
-        if first:
-            self._multi.wake()
+            if first:
+                self._multi.wake()
 
     def _run(self) -> None:
         error, detail = ErrorKind.CANCELLED, "the engine stopped"

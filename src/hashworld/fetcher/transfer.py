@@ -35,6 +35,13 @@ def trust_store(ca_file: str | None) -> tuple[int, str]:
     raise FetchError("no certificate authorities found: install ca-certificates or give ca_file")
 
 
+class _Socket(socket.socket):
+    """Handed to pycurl, which duplicates the descriptor and drops this object."""
+
+    def __del__(self) -> None:
+        self.close()  # without the warning about sockets that nobody closed
+
+
 class Transfer:
     """A libcurl handle kept for the engine's life, with what the hop it carries has received.
 
@@ -227,7 +234,7 @@ class Transfer:
             self._refusal = f"{address} is not allowed: {reason}"
             return int(pycurl.SOCKET_BAD)
         try:
-            return socket.socket(target.family, target.socktype, target.protocol)
+            return _Socket(target.family, target.socktype, target.protocol)
         except OSError as error:
             self._fault = f"cannot open a socket: {error}"
             return int(pycurl.SOCKET_BAD)

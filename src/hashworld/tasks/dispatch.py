@@ -20,7 +20,7 @@ from hashworld.tasks.portion import ALONE, Load, portions, share
 from hashworld.transaction import retried
 
 #: The most tasks of one lease.
-LEASE_SIZE = 256
+LEASE_SIZE = 500
 #: Lanes in the order in which they are served.
 LANES = (SUSPECT, *sorted(Priority.values, reverse=True))
 
@@ -97,17 +97,18 @@ def _lease(node_id: int) -> list[Lease]:
     hosts = _hosts(node, loads, now)
     allowed = {host.pk: host.ahead - host.out for host in hosts.values()}
     queues = list(hosts)
+    due = frontier.due(share(queues, allowed, loads[node_id].room), now)
     chosen = portions(
-        frontier.due(share(queues, allowed, loads[node_id].room), now),
+        due,
         loads[node_id],
         allowed,
         calmest=min(loads, key=lambda id_: (loads[id_].out, id_)) == node_id,
         held={host.pk for host in hosts.values() if host.holder_id == node_id},
         lease_size=LEASE_SIZE,
     )
-    leases = [moves.lease(node, portion.task_ids, portion.suspicion) for portion in chosen]
+    leases = [moves.lease(node, portion) for portion in chosen]
     # What was ready without a due task was killed or deleted since: derive it anew.
-    frontier.refresh({host_id for host_id, _ in queues})
+    frontier.refresh({host_id for host_id, _ in queues} - {task.host_id for task in due})
     return [lease for lease in leases if lease]
 
 

@@ -30,9 +30,9 @@ def read(source: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
 
 
 def check(source: BinaryIO, name: str) -> None:
-    """Raise InvalidInput if `read` would; afterwards the source, a file, is at its start again."""
-    for _ in read(source, name):
-        pass
+    """Raise InvalidInput if `read` would, or would find nothing; leaves a file at its start."""
+    if not sum(1 for _ in read(source, name)):
+        raise InvalidInput(name, "has no URL in it; give one URL a line")
     source.seek(0)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count
@@ -68,6 +69,15 @@ def failures(job: Job, limit: int) -> list[Outcome]:
     return _with_attempts(
         list(_tasks(job).filter(state=State.RUNTIME_ERROR).order_by("id")[:limit])
     )
+
+
+def seconds_for(job: Job, share: float) -> tuple[int, float]:
+    """How many tasks are this share of a finished job, and in how many seconds so many ended."""
+    count = max(1, int(job.total * share))
+    ended = Task.objects.filter(job=job).order_by("finished_at")
+    moment = ended.values_list("finished_at", flat=True)[count - 1]
+    assert moment is not None  # noqa: S101 - every task of a finished job has one
+    return count, (moment - job.created_at) / timedelta(seconds=1)
 
 
 def _tasks(job: Job) -> Any:

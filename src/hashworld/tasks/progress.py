@@ -1,6 +1,7 @@
 """How far a job is, seen from outside: what is shown while somebody waits for it."""
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from hashworld.tasks.states import TERMINAL, State
 
 #: Seconds between two looks.
 INTERVAL = 0.25
+RATE_SECONDS = 3.0
 #: Seconds that a node which is just starting is waited for.
 START_PATIENCE = 8.0
 
@@ -28,6 +30,8 @@ class Progress:
 
     counts: dict[State, int]
     seconds: float
+    rate: float
+    """Tasks ended per second, over the last RATE_SECONDS."""
     finished: bool
 
     @property
@@ -40,11 +44,6 @@ class Progress:
         """How many are at their end."""
         return sum(self.counts[state] for state in TERMINAL)
 
-    @property
-    def rate(self) -> float:
-        """Tasks ended per second."""
-        return self.done / self.seconds if self.seconds else 0.0
-
 
 def follow(job: Job) -> Iterator[Progress]:
     """Progress several times a second until the job is finished.
@@ -53,12 +52,14 @@ def follow(job: Job) -> Iterator[Progress]:
     be started again at once, and then nothing needs to be said.
     """
     began = seen = time.monotonic()
+    rate = _Rate()
     patience = settings.ENV.lease_seconds + START_PATIENCE
     while True:
         job.refresh_from_db()
         now = time.monotonic()
-        yield Progress(job.counts(), now - began, job.finished_at is not None)
-        if job.finished_at:
+        finished = job.finished_at is not None
+        yield Progress(job.counts(), now - began, rate.at(now, job.done), finished)
+        if finished:
             return
         if _node_is_alive():
             seen = now
@@ -74,6 +75,20 @@ def require_node(patience: float = START_PATIENCE) -> None:
         if time.monotonic() > deadline:
             raise NoNodeAlive("no node is alive")
         time.sleep(INTERVAL)
+
+
+class _Rate:
+    """Counts over a window that moves with the time."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def at(self, now: float, done: int) -> float:
+        self._seen.append((now, done))
+        while now - self._seen[0][0] > RATE_SECONDS:
+            self._seen.popleft()
+        then, before = self._seen[0]
+        return (done - before) / (now - then) if now > then else 0.0
 
 
 def _node_is_alive() -> bool:

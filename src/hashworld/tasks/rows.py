@@ -22,7 +22,7 @@ def insert(
     if not rows:
         return
     verb = connection.ops.insert_statement(on_conflict=OnConflict.IGNORE if ignore else None)
-    names = ", ".join(map(connection.ops.quote_name, columns))
+    names = ", ".join(map(_quoted, columns))
     marks = ", ".join(["%s"] * len(columns))
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -36,17 +36,71 @@ def stamp(moment: datetime | None) -> Any:
     return connection.ops.adapt_datetimefield_value(moment) if moment else None
 
 
-def case(column: str, values: Mapping[int, Any]) -> tuple[str, list[Any]]:
-    """SQL and parameters that give `column` its own value in each row, keyed by id."""
+#: One assignment of an UPDATE: its SQL and its parameters.
+Assignment = tuple[str, list[Any]]
+
+
+def put(column: str, value: Any) -> Assignment:
+    """The same value in every row."""
+    return f"{_quoted(column)} = %s", [value]
+
+
+def case(column: str, values: Mapping[int, Any]) -> Assignment:
+    """A value for each row, keyed by id."""
     if len(set(values.values())) == 1:
-        return f"{column} = %s", [next(iter(values.values()))]
+        return put(column, next(iter(values.values())))
     whens = " ".join(["WHEN %s THEN %s"] * len(values))
-    return f"{column} = CASE id {whens} END", [part for pair in values.items() for part in pair]
+    flat = [part for pair in values.items() for part in pair]
+    return f"{_quoted(column)} = CASE id {whens} END", flat
+
+
+def update(
+    model: type[models.Model], ids: Iterable[int], sets: Sequence[Assignment], guard: str = ""
+) -> int:
+    """Update the rows with these ids that satisfy `guard`, a condition in SQL; how many did."""
+    keys = list(ids)
+    if not keys:
+        return 0
+    sql = ", ".join(part for part, _ in sets)
+    where = f"id IN ({marks(keys)})" + (f" AND {guard}" if guard else "")
+    values = [value for _, parameters in sets for value in parameters]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {model._meta.db_table} SET {sql} WHERE {where}",  # noqa: S608
+            [*values, *keys],
+        )
+        return int(cursor.rowcount)
+
+
+def add(model: type[models.Model], column: str, amounts: Mapping[int, int]) -> None:
+    """Add an amount of its own to a column of each row, keyed by id."""
+    if amounts:
+        sql, parameters = case(column, amounts)
+        name = _quoted(column)
+        update(model, amounts, [(sql.replace(f"{name} =", f"{name} = {name} +", 1), parameters)])
+
+
+def lock(
+    columns: Sequence[str], model: type[models.Model], where: str, values: Sequence[Any]
+) -> Any:
+    """Select rows in the order of their ids and hold them until the transaction ends."""
+    suffix = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(columns)} FROM {model._meta.db_table}"  # noqa: S608
+            f" WHERE {where} ORDER BY id{suffix}",
+            values,
+        )
+        return cursor.fetchall()
 
 
 def marks(values: Sequence[Any]) -> str:
     """The placeholders of an IN list."""
     return ", ".join(["%s"] * len(values))
+
+
+def _quoted(name: str) -> str:
+    return str(connection.ops.quote_name(name))
 
 
 def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -19,7 +19,7 @@ from hashworld.fetcher.errors import InvalidURL
 from hashworld.fetcher.url import URL, canonicalise
 from hashworld.nodes import clock
 from hashworld.nodes.lands import land_of
-from hashworld.tasks import dispatcher, frontier, moves, rows
+from hashworld.tasks import accounts, dispatcher, frontier, moves, rows
 from hashworld.tasks.errors import InvalidInput, SubmissionBusy
 from hashworld.tasks.models import Duplicates, Host, Job, Task, ahead
 from hashworld.tasks.spec import JobSpec
@@ -132,7 +132,7 @@ class _Intake:
             Job.objects.filter(pk=job.pk).update(
                 sealed_at=now, refused=self._refused, duplicated=self._duplicated
             )
-            moves.finish_jobs([job.pk], now)
+            accounts.finish_jobs([job.pk], now)
         job.refresh_from_db()
         return Submission(job, self._accepted, self._duplicated, self._refused, self._errors)
 
@@ -259,7 +259,7 @@ def _take_down(job_id: int) -> None:
     now = clock.now()
     with transaction.atomic():
         Job.objects.filter(pk=job_id).update(idempotency_key=None, sealed_at=now)
-        moves.finish_jobs([job_id], now)
+        accounts.finish_jobs([job_id], now)
 
 
 def _hash(url: URL) -> int:

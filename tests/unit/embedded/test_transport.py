@@ -191,6 +191,14 @@ def test_a_message_fetched_without_acknowledgement_is_gone(
     assert file.store.rows("SELECT * FROM messages", {}) == []
 
 
+def test_a_message_consumed_without_acknowledgement_is_gone(
+    connection: Connection, file: Broker
+) -> None:
+    publish(connection, "a")
+    assert drain(connection, WORK, no_ack=True) == ["a"]
+    assert file.store.rows("SELECT * FROM messages", {}) == []
+
+
 def test_a_message_whose_expiration_is_over_is_not_delivered(connection: Connection) -> None:
     publish(connection, "old", expiration=0)
     publish(connection, "fresh", expiration=60)
@@ -209,6 +217,13 @@ def test_what_was_not_acknowledged_is_ready_at_once_when_it_is_closed(
     (channel if closing == "channel" else other).close()
     assert WORK(connection).get()
     other.close()
+
+
+def test_a_closed_connections_private_queues_are_gone(url: str, file: Broker) -> None:
+    with Connection(url) as other:
+        Queue("private", WORK.exchange, "private", exclusive=True)(other).declare()
+        assert file.queues.exists("private")
+    assert not file.queues.exists("private")
 
 
 def test_a_late_acknowledgement_after_the_close_does_not_take_the_next_owners_message(
@@ -263,8 +278,8 @@ def test_a_message_of_this_process_wakes_the_consumer(url: str, connection: Conn
     assert bodies == ["a"]
 
 
-def test_a_private_queue_is_declared_and_bound_again_after_it_was_dropped(
-    connection: Connection,
+def test_a_private_queue_is_dropped_with_its_consumer_and_declared_and_bound_again(
+    connection: Connection, file: Broker
 ) -> None:
     exchange = Exchange("fanout-exchange", "fanout")
     private = Queue("private", exchange, exclusive=True, auto_delete=True, durable=False)
@@ -276,7 +291,7 @@ def test_a_private_queue_is_declared_and_bound_again_after_it_was_dropped(
             connection.Producer().publish(body, exchange=exchange)
             connection.drain_events(timeout=5)
         assert bodies == [body]
-        private(connection).delete()
+        assert not file.queues.exists("private")
 
 
 def test_queue_limits_are_honoured(connection: Connection, file: Broker) -> None:

@@ -119,8 +119,7 @@ def test_a_redirect_is_vetted_like_any_url(location):
 def test_any_text_is_refused_or_becomes_a_form_that_stays_the_same(host, rest):
     try:
         url = canonicalise(f"http://{host}/{rest}", None)
-    except InvalidURL as error:
-        assert error.reason
-    else:
-        assert canonicalise(url.url, None) == url
-        assert url.url.isascii()
+    except InvalidURL:
+        return
+    assert canonicalise(url.url, None) == url
+    assert url.url.isascii()

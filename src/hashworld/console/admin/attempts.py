@@ -18,7 +18,7 @@ from hashworld.tasks.models import Attempt
 class AttemptAdmin(RecordAdmin):
     """The newest first; an attempt is read on its task's page."""
 
-    list_display = ("task_link", "number", "outcome", "node_name", "took", "size", "ended")
+    list_display = ("task_link", "try_number", "outcome", "node_name", "took", "size", "ended")
     search_fields = ("task_id",)
     search_help_text = "Number of a task"
 
@@ -53,7 +53,7 @@ class AttemptAdmin(RecordAdmin):
         return f"#{shown.task_id}"
 
     @admin.display(description="Try")
-    def number(self, shown: Attempt) -> int:
+    def try_number(self, shown: Attempt) -> int:
         """Which try of its task it was."""
         return shown.number
 
@@ -61,18 +61,18 @@ class AttemptAdmin(RecordAdmin):
     def outcome(self, shown: Attempt) -> SafeString:
         """The status and, where it failed, the kind of error."""
         tone = "runtime-error" if shown.error else "succeed"
-        word = badges.badge(shown.error or "fetched", tone, shown.detail)
+        word = badges.badge(wording.words(shown.error) or "fetched", tone, shown.detail)
         return format_html("{} {}", shown.status or "", word)
 
     @admin.display(description="Node")
     def node_name(self, shown: Attempt) -> str:
         """Who tried."""
-        return shown.node.name if shown.node else "–"
+        return shown.node.name if shown.node else wording.NONE
 
     @admin.display(description="Took")
     def took(self, shown: Attempt) -> str:
         """All hops together."""
-        return "–" if shown.total_ms is None else wording.duration(shown.total_ms / 1000)
+        return wording.NONE if shown.total_ms is None else wording.duration(shown.total_ms / 1000)
 
     @admin.display(description="Received")
     def size(self, shown: Attempt) -> str:

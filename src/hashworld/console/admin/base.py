@@ -40,7 +40,7 @@ class LargeAdmin(StyledAdmin):
 class RecordAdmin(LargeAdmin):
     """A record that the cluster writes and nobody edits."""
 
-    actions = None
+    actions = ()
     compressed_fields = True
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -56,7 +56,7 @@ class RecordAdmin(LargeAdmin):
         return False
 
     def page(
-        self, request: HttpRequest, shown: Model, template: str, context: dict[str, Any]
+        self, request: HttpRequest, shown: Model | None, template: str, context: dict[str, Any]
     ) -> HttpResponse:
         """A page of its own in place of the form that Django would show."""
         return TemplateResponse(
@@ -66,7 +66,7 @@ class RecordAdmin(LargeAdmin):
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
                 "original": shown,
-                "title": str(shown),
+                "title": str(shown or ""),
                 "has_view_permission": True,
                 **context,
             },

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from hashworld.console import badges
+from hashworld.console import badges, wording
 from hashworld.console.admin.base import LargeAdmin
 from hashworld.console.templatetags.console import ago
 from hashworld.tasks import frontier
@@ -111,7 +111,7 @@ class HostAdmin(LargeAdmin):
     @admin.display(description="Held by")
     def holder_name(self, shown: Host) -> str:
         """The node that alone fetches from it now."""
-        return shown.holder.name if shown.holder else "–"
+        return shown.holder.name if shown.holder else wording.NONE
 
     @admin.display(description="Ready")
     def ready(self, shown: Host) -> SafeString:

@@ -62,7 +62,7 @@ class JobAdmin(RecordAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Who may hand in jobs."""
-        return request.user.has_perm("tasks.add_job")  # type: ignore[union-attr]
+        return request.user.has_perm("tasks.add_job")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         """With their owners, without request bodies."""
@@ -92,7 +92,7 @@ class JobAdmin(RecordAdmin):
             if done is not None:
                 return self._submitted(request, done)
         context = {"form": form, "title": "New job", "has_add_permission": False}
-        return self.page(request, Job(), "console/job_add.html", context)
+        return self.page(request, None, "console/job_add.html", context)
 
     def _submitted(self, request: HttpRequest, done: Any) -> HttpResponse:
         """On to the job, or first to what was refused."""
@@ -157,7 +157,7 @@ class JobAdmin(RecordAdmin):
 
     def delete(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """Delete it with all its tasks, once it has ended."""
-        if not request.user.has_perm("tasks.delete_job"):  # type: ignore[union-attr]
+        if not request.user.has_perm("tasks.delete_job"):
             raise PermissionDenied
         shown = self._for(request, job_id, DELETE)
         if shown is None:
@@ -167,7 +167,7 @@ class JobAdmin(RecordAdmin):
         except InvalidInput as error:
             self.message_user(request, f"Not deleted: {error.reason}.", "ERROR")
             return redirect("admin:tasks_job_change", job_id)
-        self.log_deletions(request, [shown])
+        self.log_change(request, shown, f"Deleted with {gone} tasks.")
         self.message_user(request, f"Deleted {shown} with {gone:,} tasks.", "SUCCESS")
         return redirect("admin:tasks_job_changelist")
 
@@ -177,7 +177,7 @@ class JobAdmin(RecordAdmin):
         return Job.objects.filter(pk=job_id).first()
 
     def _verbs(self, request: HttpRequest) -> dict[str, bool]:
-        removes = request.user.has_perm("tasks.delete_job")  # type: ignore[union-attr]
+        removes = request.user.has_perm("tasks.delete_job")
         return {
             "can_kill": actions.allowed(request, KILL),
             "can_retry": actions.allowed(request, RETRY),
@@ -212,7 +212,7 @@ class JobAdmin(RecordAdmin):
     @admin.display(description="Owner")
     def owner_(self, shown: Job) -> str:
         """Who handed it in."""
-        return str(shown.owner or "–")
+        return str(shown.owner or wording.NONE)
 
     @admin.display(description="Created")
     def created(self, shown: Job) -> SafeString:
@@ -223,5 +223,5 @@ class JobAdmin(RecordAdmin):
     def took(self, shown: Job) -> str:
         """From there to its last task's end."""
         if shown.finished_at is None:
-            return "–"
+            return wording.NONE
         return wording.duration((shown.finished_at - shown.created_at).total_seconds())

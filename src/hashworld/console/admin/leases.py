@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from hashworld.console import badges
+from hashworld.console import badges, wording
 from hashworld.console.admin.base import RecordAdmin
 from hashworld.console.templatetags.console import ago
 from hashworld.tasks.models import Lease
@@ -35,7 +35,8 @@ class LeaseAdmin(RecordAdmin):
 
     list_display = ("lease", "node_name", "stand", "tasks_left", "created", "deadline")
     list_filter = (OpenFilter,)
-    fields = ("id", "node", "incarnation", "size", "left", "suspicion") + (
+    fields = (
+        *("id", "node", "incarnation", "size", "left", "suspicion"),
         "created_at",
         "started_at",
         "expires_at",
@@ -54,7 +55,7 @@ class LeaseAdmin(RecordAdmin):
     @admin.display(description="Node")
     def node_name(self, shown: Lease) -> str:
         """Whose it is."""
-        return shown.node.name if shown.node else "–"
+        return shown.node.name if shown.node else wording.NONE
 
     @admin.display(description="State")
     def stand(self, shown: Lease) -> SafeString:

@@ -21,7 +21,8 @@ class NodeAdmin(RecordAdmin):
 
     list_display = ("node", "stand", "beat", "load", "lands_", "cpu", "memory", "version", "up")
     ordering = ("name",)
-    fields = ("name", "incarnation", "state", "hostname", "pid", "version") + (
+    fields = (
+        *("name", "incarnation", "state", "hostname", "pid", "version"),
         "max_tasks",
         "in_flight",
         "cpu_percent",
@@ -32,7 +33,8 @@ class NodeAdmin(RecordAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
         """With the number of lands that each owns."""
-        return super().get_queryset(request).annotate(owned=Count("lands"))
+        nodes: QuerySet[Node] = super().get_queryset(request)
+        return nodes.annotate(owned=Count("lands"))
 
     @admin.display(description="Node")
     def node(self, shown: Node) -> SafeString:

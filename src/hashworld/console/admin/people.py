@@ -10,6 +10,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from hashworld.console import wording
 from hashworld.console.admin.base import StyledAdmin
 
 admin.site.unregister(User)
@@ -17,7 +18,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin, StyledAdmin):  # type: ignore[misc]
+class PersonAdmin(UserAdmin[User], StyledAdmin):
     """A user's rights come from groups; the four that are delivered are in init.json."""
 
     form = UserChangeForm
@@ -62,7 +63,7 @@ class PersonAdmin(UserAdmin, StyledAdmin):  # type: ignore[misc]
     @admin.display(description="Groups")
     def in_groups(self, shown: User) -> str:
         """What the user may do, in short."""
-        return ", ".join(group.name for group in shown.groups.all()) or "–"
+        return ", ".join(group.name for group in shown.groups.all()) or wording.NONE
 
 
 @admin.register(Group)
@@ -71,7 +72,7 @@ class GroupOfPeopleAdmin(GroupAdmin, StyledAdmin):  # type: ignore[misc]
 
 
 def _is_superuser(request: HttpRequest) -> bool:
-    return bool(request.user.is_superuser)  # type: ignore[union-attr]
+    return bool(request.user.is_superuser)
 
 
 def _may_touch(request: HttpRequest, obj: Any) -> bool:

@@ -80,7 +80,7 @@ class TaskAdmin(RecordAdmin):
         shown = self.get_object(request, object_id)
         if shown is None:
             return self.missing(request, object_id)
-        sees_body = request.user.has_perm("tasks.view_content")  # type: ignore[union-attr]
+        sees_body = request.user.has_perm("tasks.view_content")
         found = task_page.read(shown, with_body=sees_body)
         verbs = {
             f"can_{action.verb}": actions.allowed(request, action)
@@ -91,7 +91,7 @@ class TaskAdmin(RecordAdmin):
 
     def body_view(self, request: HttpRequest, task_id: int) -> HttpResponse:
         """The body as a file."""
-        may = request.user.has_perm  # type: ignore[union-attr]
+        may = request.user.has_perm
         if not (self.has_view_permission(request) and may("tasks.view_content")):
             raise PermissionDenied
         shown = Task.objects.select_related("content").filter(pk=task_id).first()
@@ -174,7 +174,7 @@ class TaskAdmin(RecordAdmin):
     @admin.display(description="Result")
     def result(self, shown: Task) -> str:
         """The status and, where it failed, the kind of error."""
-        return f"{shown.status or ''} {shown.error.replace('_', ' ')}".strip() or "–"
+        return f"{shown.status or ''} {wording.words(shown.error)}".strip() or wording.NONE
 
     @admin.display(description="Tries")
     def tries(self, shown: Task) -> str:
@@ -184,7 +184,9 @@ class TaskAdmin(RecordAdmin):
     @admin.display(description="Job")
     def job_name(self, shown: Task) -> SafeString:
         """What it belongs to."""
-        return format_html('<a href="?job={}">{}</a>', shown.job_id, shown.job or shown.job_id)
+        return format_html(
+            '<a class="hw-link" href="?job={}">{}</a>', shown.job_id, shown.job or shown.job_id
+        )
 
     @admin.display(description="Ended")
     def ended(self, shown: Task) -> SafeString:

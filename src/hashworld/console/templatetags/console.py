@@ -16,6 +16,8 @@ register.filter("number", wording.number)
 register.filter("short", wording.short)
 register.filter("rate", wording.rate)
 register.filter("duration", wording.duration)
+register.filter("roughly", wording.roughly)
+register.filter("words", wording.words)
 register.filter("visible", text.visible)
 register.filter("state", badges.state)
 register.filter("job_badge", badges.job)
@@ -25,7 +27,7 @@ register.filter("job_badge", badges.job)
 def ago(moment: datetime | None) -> SafeString:
     """A moment in relation to now, with the exact one in its tooltip; a dash for none."""
     if moment is None:
-        return SafeString("–")
+        return SafeString(wording.NONE)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         moment.isoformat(),

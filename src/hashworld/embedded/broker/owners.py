@@ -73,8 +73,10 @@ class Owners:
 
         Also notes which owners of this process were ended by others.
         """
+        with self._mutex:
+            mine = list(self._mine)  # before the rows are read: one opened later is in neither
         alive = {owner_id: now - seen >= lease / 3 for owner_id, lease, seen in self._rows()}
-        due = [(now, owner_id) for owner_id in self._mine.copy() if alive.get(owner_id)]
+        due = [(now, owner_id) for owner_id in mine if alive.get(owner_id)]
         if due:
             with self._store.transaction() as connection:
                 connection.executemany("UPDATE owners SET renewed_at = ? WHERE id = ?", due)
@@ -83,11 +85,9 @@ class Owners:
                     " AND name IN (SELECT queue FROM consumers WHERE owner = ?)",
                     due,
                 )
-        with self._mutex:
-            for owner_id in self._mine.keys() - alive.keys():
-                del self._mine[owner_id]
-                self._store.locks.release(owner_id)
-                logger.warning("Lost a broker connection: its lease was not renewed in time.")
+        for owner_id in mine:
+            if owner_id not in alive:
+                self._forget(owner_id)
 
     def sweep(self, now: float, *, by_lease: bool) -> list[int]:
         """End the owners whose process is gone and, `by_lease`, those whose lease is over.
@@ -104,6 +104,13 @@ class Owners:
             logger.warning("Gave back the messages of %d dead broker connection(s).", len(dead))
             self._store.announce()
         return dead
+
+    def _forget(self, owner_id: int) -> None:
+        with self._mutex:
+            lost = self._mine.pop(owner_id, None)
+        if lost:  # and not closed in the meantime
+            self._store.locks.release(owner_id)
+            logger.warning("Lost a broker connection: its lease was not renewed in time.")
 
     def _dead(self, now: float, by_lease: bool) -> list[int]:
         return [

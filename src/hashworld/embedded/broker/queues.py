@@ -14,6 +14,14 @@ VALUES (:name, :owner, :auto_delete, :expires, :message_ttl, :now)
 ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, used_at = excluded.used_at
 """
 
+_LEAVE = """
+UPDATE queues
+SET used_at = :now,
+    -- the one it is exclusive to keeps it no longer; a successor that declared it anew does
+    owner = CASE WHEN auto_delete THEN NULLIF(owner, :owner) ELSE owner END
+WHERE name = :name
+"""
+
 _DROP_UNUSED = """
 DELETE FROM queues
 WHERE NOT EXISTS (SELECT 1 FROM consumers WHERE consumers.queue = queues.name)
@@ -127,7 +135,7 @@ class Queues:
         """Forget the consumer; the queue goes too if it was only for its consumers."""
         with self._store.transaction() as connection:
             connection.execute("DELETE FROM consumers WHERE (owner, tag) = (?, ?)", (owner, tag))
-            connection.execute("UPDATE queues SET used_at = ? WHERE name = ?", (now, queue))
+            connection.execute(_LEAVE, {"name": queue, "owner": owner, "now": now})
             connection.execute(_DROP_UNUSED, {"now": now})
 
     def drop_unused(self, now: float) -> None:

@@ -13,6 +13,9 @@ from hashworld.embedded.broker.locks import LockFile
 BUSY_TIMEOUT = 30.0
 """Seconds a transaction waits for another writer before sqlite3.OperationalError."""
 
+LARGEST_IDLE_LOG = 16 * 1024 * 1024
+"""Bytes the write-ahead log is cut back to after a burst."""
+
 SCHEMA_VERSION = 1
 
 # Times are seconds. renewed_at and used_at are read from the monotonic clock, which all processes
@@ -144,6 +147,7 @@ class Store:
                 factory=_Connection,
             )
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA journal_size_limit = {LARGEST_IDLE_LOG}")
             connection.execute("PRAGMA foreign_keys = ON")
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version == 0:

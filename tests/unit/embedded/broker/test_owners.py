@@ -119,3 +119,18 @@ def test_an_owner_ended_by_others_is_found_out_by_the_next_renewal(
     broker.owners.renew(time.monotonic())
     assert not broker.owners.holds(owner)
     assert not broker.owners.any_open
+
+
+def test_an_owner_opened_while_others_are_renewed_is_not_taken_for_lost(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, opened = broker.store.rows, []
+
+    def open_after_reading(sql: str, parameters: dict[str, object]) -> list[object]:
+        rows = read(sql, parameters)
+        opened.append(broker.owners.open(lease=30, now=0))
+        return rows
+
+    monkeypatch.setattr(broker.store, "rows", open_after_reading)
+    broker.owners.renew(1)
+    assert [broker.owners.holds(owner) for owner in opened] == [True]

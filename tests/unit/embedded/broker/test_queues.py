@@ -63,6 +63,18 @@ def test_an_auto_delete_queue_ends_with_its_last_consumer(broker: Broker, owner:
     assert not broker.queues.exists("shared")
 
 
+def test_an_exclusive_auto_delete_queue_ends_with_its_consumer_unless_it_passed_to_another(
+    broker: Broker, owner: Owner
+) -> None:
+    successor = broker.owners.open(lease=30, now=0)
+    for name, holder in (("mine", owner), ("passed", successor)):
+        broker.queues.declare(name, now=0, exclusive_to=owner.id, auto_delete=True)
+        broker.queues.add_consumer(name, owner.id, name)
+        broker.queues.declare(name, now=0, exclusive_to=holder.id, auto_delete=True)
+        broker.queues.remove_consumer(name, owner.id, name, now=0)
+    assert broker.queues.names() == ["passed", "work"]
+
+
 def test_a_queue_expires_when_it_was_not_used_for_its_time(broker: Broker) -> None:
     broker.queues.declare("replies", now=100, expires=10)
     broker.queues.drop_unused(110)

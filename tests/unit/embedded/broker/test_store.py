@@ -52,6 +52,13 @@ def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
     assert count_queues(store) == 0
 
 
+def test_what_a_transaction_reads_stays_true_until_it_writes(store: Store, path: Path) -> None:
+    other = sqlite3.connect(path, timeout=0, isolation_level=None)
+    with store.transaction(), pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("BEGIN IMMEDIATE")
+    other.close()
+
+
 def test_only_a_durable_transaction_waits_for_the_disk(store: Store) -> None:
     with store.transaction(durable=True) as connection:
         assert synchronous(connection) == SYNCED_AT_COMMIT

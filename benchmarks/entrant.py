@@ -1,0 +1,25 @@
+"""What every measured program does: get ready, wait for the word, run, say what it took."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from time import monotonic, process_time
+
+
+def wait() -> bool:
+    """Say "ready" and wait for the word; False when there is none any more."""
+    print("ready", flush=True)
+    return bool(sys.stdin.readline())
+
+
+def tell(figures: Mapping[str, float]) -> None:
+    """Answer with figures."""
+    print(json.dumps(figures), flush=True)
+
+
+def measured(work: Callable[[], Mapping[str, float] | None]) -> dict[str, float]:
+    """Do the work; when it began and ended (monotonic), its CPU seconds, and what it answers."""
+    cpu, began = process_time(), monotonic()
+    more = work() or {}
+    ended = monotonic()
+    return {"began": began, "ended": ended, "cpu": process_time() - cpu, **more}

@@ -1,0 +1,1 @@
+"""The programs that HashWorld is compared with, as their users would write them."""

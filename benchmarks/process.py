@@ -1,0 +1,174 @@
+"""Programs that a benchmark runs: servers, which it stops, and entrants, which it starts by a word.
+
+An entrant (see `benchmarks.entrant`) says when it is ready, begins when told to, and ends with its
+figures, so that nobody's start-up time is measured.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+from hashworld.embedded import leash
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 60.0
+GRACE = 10.0
+#: Runs a module's `main` with Django set up, which importing models asks for.
+_WITH_DJANGO = (
+    "import django, importlib, sys; django.setup();"
+    " importlib.import_module(sys.argv.pop(1)).main(sys.argv[1:])"
+)
+
+
+class ProgramFailed(Exception):
+    """A program ended or kept silent where it should not; the message has the end of its log."""
+
+
+class Program:
+    """A process in a group of its own, which dies with the benchmark; its errors go to a log."""
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], log: Path, **options: Any
+    ) -> None:
+        self.name = log.stem
+        self._log = log
+        tied = [sys.executable, "-I", "-S", str(leash.__file__), str(os.getpid())]
+        with log.open("ab") as stream:
+            self.process = subprocess.Popen(
+                [*tied, *command],
+                env={"PYTHONUNBUFFERED": "1", **environment},
+                cwd=ROOT,
+                stderr=stream,
+                process_group=0,
+                **{"stdin": subprocess.DEVNULL, "stdout": stream, **options},
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self.process.pid
+
+    def wait_for_line(self, text: str) -> None:
+        """Return once the log contains `text`."""
+        deadline = monotonic() + PATIENCE
+        while text not in self.log():
+            if self.process.poll() is not None or monotonic() > deadline:
+                raise self.failure(f"never said {text!r}")
+            Event().wait(0.02)
+
+    def log(self) -> str:
+        """All that it wrote."""
+        return self._log.read_text(errors="replace")
+
+    def failure(self, reason: str) -> ProgramFailed:
+        """The error to raise."""
+        return ProgramFailed(f"{self.name} {reason}:\n{self.log()[-3000:]}")
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        if self.process.poll() is None:
+            self.process.terminate()
+
+    def end(self, grace: float) -> None:
+        """Wait for its end, and after `grace` seconds kill it with all it started."""
+        try:
+            self.process.wait(grace)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.pid, signal.SIGKILL)
+            self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
+
+
+class Entrant(Program):
+    """A program that waits for the word."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        super().__init__(
+            command, environment, log, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        if self._answer() != "ready":
+            raise self.failure("did not get ready")
+
+    def go(self) -> None:
+        """Give the word."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+
+    def figures(self) -> dict[str, float]:
+        """Wait for what it measured."""
+        try:
+            figures: dict[str, float] = json.loads(self._answer())
+        except ValueError as error:
+            raise self.failure("gave no figures") from error
+        return figures
+
+    def _answer(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().rstrip("\n")
+
+
+class Programs:
+    """Programs that are stopped together, the last started first."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running: list[Program] = []
+
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Program:
+        """Start a program that runs until all are stopped."""
+        program = Program(command, environment, self._folder / f"{name}.log")
+        self._running.append(program)
+        return program
+
+    def enter(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Entrant:
+        """Start an entrant; it is ready on return."""
+        entrant = Entrant(command, environment, self._folder / f"{name}.log")
+        self._running.append(entrant)
+        return entrant
+
+    def stop(self, *programs: Program) -> None:
+        """Stop these programs."""
+        for program in programs:
+            program.terminate()
+        for program in programs:
+            program.end(GRACE)
+            self._running.remove(program)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # A second Ctrl-C must leave nothing behind.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.stop(*reversed(self._running))
+        signal.signal(signal.SIGINT, before)
+
+
+def with_django(module: str, *arguments: str) -> list[str]:
+    """The command that runs `module.main(arguments)` with Django set up."""
+    return [sys.executable, "-c", _WITH_DJANGO, module, *arguments]
+
+
+def run(command: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Run a command to its end; raises ProgramFailed with its output when it fails."""
+    done = subprocess.run(
+        command, env=dict(environment), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise ProgramFailed(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
