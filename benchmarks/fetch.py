@@ -1,9 +1,7 @@
 """10,000 pages of 20 KB from 16 hosts, from submit to the last one kept, beside other tools."""
 
 import argparse
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from statistics import median
 
 from benchmarks import report, services
@@ -17,8 +15,7 @@ from benchmarks.contenders import (
     Run,
     Scrapy,
 )
-from benchmarks.process import Programs
-from benchmarks.target import Target
+from benchmarks.stage import Stage, stage
 
 WARM_UP = 200
 
@@ -31,21 +28,13 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=2_000, help="pages of the slower programs")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="hashworld-bench-") as name:
-        folder = Path(name)
-        target = Target(folder)
-        try:
-            target.start()
-            with Programs(folder) as programs:
-                compare(folder, programs, target, options)
-        finally:
-            target.stop()
+    with stage() as ground:
+        compare(ground, options)
 
 
-def compare(
-    folder: Path, programs: Programs, target: Target, options: argparse.Namespace
-) -> None:
+def compare(ground: Stage, options: argparse.Namespace) -> None:
     """Let everybody fetch in turn, round after round."""
+    folder, programs, target = ground.folder, ground.programs, ground.target
     cluster = Cluster("fetch", folder, programs, {"HASHWORLD_FETCH_PORTS": str(target.port)})
     cluster.start(PROCESSES)
     shares: list[tuple[Contender, int]] = [

@@ -6,6 +6,7 @@ figures, so that nobody's start-up time is measured.
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -92,10 +93,17 @@ class Program:
 class Entrant(Program):
     """A program that waits for the word."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        patience: float = 120.0,
+    ) -> None:
         super().__init__(
             command, environment, log, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self._patience = patience
         if self._answer() != "ready":
             raise self.failure("did not get ready")
 
@@ -115,6 +123,9 @@ class Entrant(Program):
 
     def _answer(self) -> str:
         assert self.process.stdout is not None
+        answered, _, _ = select.select([self.process.stdout], [], [], self._patience)
+        if not answered:
+            raise self.failure(f"gave no answer in {self._patience:g} s")
         return self.process.stdout.readline().rstrip("\n")
 
 

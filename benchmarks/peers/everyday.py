@@ -92,7 +92,7 @@ def session() -> requests.Session:
     return made
 
 
-@app.task
+@app.task(name="everyday.fetch")
 def fetch(page_id: int) -> None:
     """Fetch one page and keep it."""
     page = Page.objects.get(pk=page_id)

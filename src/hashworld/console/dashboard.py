@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -30,6 +31,8 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def fragment(request: HttpRequest) -> HttpResponse:
     """The living part of the page alone, which asks for itself every few seconds."""
+    if not may_see(request):
+        raise PermissionDenied
     return render(request, "console/dashboard_live.html", context(request, {}))
 
 

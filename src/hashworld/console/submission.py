@@ -131,14 +131,10 @@ class JobForm(forms.Form):
         file: UploadedFile[bytes] | None = self.cleaned_data["file"]
         if file is None:
             return None
-        source = cast(BinaryIO, file)
         try:
-            lines.check(source, "file")
+            lines.check(cast(BinaryIO, file), "file")
         except InvalidInput as error:
-            raise forms.ValidationError(f"{_sentence(error)} Save the list as UTF-8.") from error
-        if next(lines.read(source, "file"), None) is None:
-            raise forms.ValidationError("The file is empty. Put one URL on each line.")
-        source.seek(0)
+            raise forms.ValidationError(_sentence(error)) from error
         return file
 
     def clean(self) -> dict[str, Any]:

@@ -27,7 +27,7 @@ _FOREIGN = ("HASHWORLD_", "DJANGO_", "CELERY_", "MYSQL_", "DATABASE_URL", "REDIS
 _SURROUNDINGS = {"HASHWORLD_NODE_NAME": "demo", "HASHWORLD_DRAIN_SECONDS": "2"}
 GRACE = 10.0
 #: Seconds in which everything must be up.
-START_LIMIT = 30.0
+START_LIMIT = 60.0
 LOG = "demo.log"
 
 

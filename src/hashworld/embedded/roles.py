@@ -11,8 +11,8 @@ from hashworld.embedded.supervisor import Child
 WEB_THREADS = 8
 #: A node's Celery threads take leases and serve the control queue; its engine does the fetching.
 NODE_THREADS = 2
-#: SQLite takes one writer at a time: more nodes than this only queue for it.
-MOST_NODES = 4
+#: How many nodes one machine may run: SQLite takes one writer at a time, more only queue for it.
+NODES = range(1, 5)
 
 
 def web_command(bind: str) -> list[str]:
@@ -56,7 +56,7 @@ def children(nodes: int, name: str, bind: str) -> list[Child]:
 
 def default_nodes() -> int:
     """How many nodes suit this machine: one per two cores."""
-    return max(1, min(MOST_NODES, (os.cpu_count() or 1) // 2))
+    return max(NODES[0], min(NODES[-1], (os.cpu_count() or 1) // 2))
 
 
 def _node(number: int, name: str) -> Child:

@@ -4,6 +4,7 @@ import http.client
 from io import StringIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 
 _EVERY_INTERFACE = {"0.0.0.0", "[::]"}  # noqa: S104 - names that are replaced, not bound
@@ -16,11 +17,11 @@ def admin_url(bind: str) -> str:
 
 
 def answers(bind: str) -> bool:
-    """Whether the admin can be logged in to."""
+    """Whether the web server answers, if only that it does not know this name for itself."""
     connection = http.client.HTTPConnection(_reachable(bind), timeout=5)
     try:
-        connection.request("GET", _LOGIN, headers={"Host": "localhost"})
-        return connection.getresponse().status == http.client.OK
+        connection.request("GET", _LOGIN)
+        return connection.getresponse().status < http.client.INTERNAL_SERVER_ERROR
     except (OSError, http.client.HTTPException):
         return False
     finally:
@@ -29,10 +30,11 @@ def answers(bind: str) -> bool:
 
 def box(bind: str, user: str, *, colour: bool) -> str:
     """The address and what is known of the user, in a frame."""
-    console = Console(file=StringIO(), force_terminal=colour, width=80)
-    console.print(Panel(f"{admin_url(bind)}\n{user}", title="HashWorld is ready", expand=False))
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return text
+    stream = StringIO()
+    console = Console(file=stream, force_terminal=colour, width=80)
+    text = escape(f"{admin_url(bind)}\n{user}")
+    console.print(Panel(text, title="HashWorld is ready", expand=False))
+    return stream.getvalue()
 
 
 def _reachable(bind: str) -> str:

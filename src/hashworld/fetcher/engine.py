@@ -304,12 +304,16 @@ class Engine:
             self._stopping = True  # nothing comes in from here on
         while self._mail:
             self._read_mail()
+        # After a failure nothing but the list of fetches is to be relied on.
         now = monotonic()
-        for fetch in list(self._fetches.values()):
-            self._give_up(fetch, error, detail, now)
+        self._done += [fetch.fail(error, detail, now) for fetch in self._fetches.values()]
+        transfers = [fetch.transfer for fetch in self._running.values() if fetch.transfer]
+        self._fetches.clear()
+        self._running.clear()
+        self._schedule = Schedule()
         self._hand_over()
         self._drained.set()
         # Last, because libcurl waits here for name lookups that do not answer.
-        for transfer in self._idle:
-            transfer.curl.close()
         self._multi.close()
+        for transfer in (*transfers, *self._idle):
+            transfer.curl.close()

@@ -91,8 +91,6 @@ class Transfer:
         limits = hop.limits
         self._fetch = fetch
         fetch.transfer = self
-        self._lines.clear()
-        self._chunks.clear()
         self._refusal = self._fault = ""
         self._first_byte_due = now + limits.first_byte_timeout
         self._rate_due = 0.0
@@ -101,7 +99,7 @@ class Transfer:
         if limits is not self._limits:
             self._set_limits(limits)
         # At least 1: libcurl takes 0 for no limit at all.
-        timeout_ms = max(1, int((fetch.deadline() - now) * 1000))
+        timeout_ms = max(1, round((fetch.deadline() - now) * 1000))
         if timeout_ms != self._timeout_ms:
             self._timeout_ms = timeout_ms
             self.curl.setopt(pycurl.TIMEOUT_MS, timeout_ms)
@@ -141,7 +139,7 @@ class Transfer:
         elif sum(map(len, lines)) > limits.max_header_bytes:
             error, detail = ErrorKind.HEADERS_TOO_LARGE, f"over {limits.max_header_bytes} bytes"
         elif code:
-            error, detail = self._error(code, message, now)
+            error, detail = self._error(code, message or f"libcurl error {code}", now)
         else:
             return self._response(None, "", now)
         return self._response(error, detail, now)
@@ -178,6 +176,9 @@ class Transfer:
             received=len(raw) or sum(map(len, self._chunks)),
             request=fetch.request,
         )
+        # At once, or idle handles would go on holding the largest bodies.
+        self._lines.clear()
+        self._chunks.clear()
         self._fetch = fetch.transfer = None
         return response
 

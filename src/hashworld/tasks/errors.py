@@ -3,6 +3,7 @@
 TaskError
 ├── InvalidInput      what was handed in cannot be taken; names the field and the reason
 ├── SubmissionBusy    the same idempotency key is being submitted right now
+├── SubmissionLost    a submission paused for so long that it was taken down
 └── ContentDamaged    a kept body is missing or is not what was kept
 """
 
@@ -22,6 +23,10 @@ class InvalidInput(TaskError):
 
 class SubmissionBusy(TaskError):
     """A submission with this idempotency key is still under way; ask again in a few seconds."""
+
+
+class SubmissionLost(TaskError):
+    """A submission paused for so long that it was taken for dead; hand it in again."""
 
 
 class ContentDamaged(TaskError):

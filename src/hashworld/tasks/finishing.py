@@ -40,7 +40,9 @@ def finish(
         try:
             body = page.decode(response.raw, response.headers, response.request.limits)
         except BodyError as broken:
-            error, detail = broken.kind, str(broken)
+            # A broken page of an error leaves it the error it is, and as retryable.
+            if error is None:
+                error, detail = broken.kind, str(broken)
     verb, delay = decide(error, running.failures, running.policy, _wish(response, error), dice)
     times = response.timings
     phases = (times.dns, times.connect, times.tls, times.first_byte, times.total)

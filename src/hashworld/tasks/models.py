@@ -67,7 +67,7 @@ class Job(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
     )
-    #: "<owner's id>:<the key as given>", so that owners cannot meet.
+    #: "<owner's id>:<SHA-256 of the key>", so that owners cannot meet.
     idempotency_key = models.CharField(  # noqa: DJ001 - null, for many jobs have none
         max_length=220, null=True, unique=True, editable=False
     )

@@ -7,7 +7,7 @@ from it: leases, hosts, queues, counters. Who is not among the moved has lost th
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -78,14 +78,12 @@ def finish(ended: Sequence[Ended], now: datetime) -> set[int]:
 
     A try whose lease is no longer its task's is dropped; the ids of the others are returned.
     """
-    by_task = {end.task_id: end for end in ended}
+    tries = {(end.task_id, end.lease_id): end for end in ended}
     recorded: set[int] = set()
     for verb in (Verb.SUCCEED, Verb.FAIL, Verb.RETRY_LATER):
-        fence = {end.task_id: end.lease_id for end in by_task.values() if end.verb is verb}
-        if not fence:
-            continue
-        moved = _take(verb, ids=list(fence), fence=fence)
-        winners = [by_task[task.id] for task in moved]
+        fence = {key for key, end in tries.items() if end.verb is verb}
+        moved = _take(verb, ids=[task_id for task_id, _ in fence], fence=fence)
+        winners = [tries[task.id, task.lease_id] for task in moved if task.lease_id]
         record(winners, {task.id: task.attempts + 1 for task in moved}, now)
         _write(verb, moved, *_ends(verb, winners, now))
         accounts.settle(verb, moved, now)
@@ -134,7 +132,11 @@ def kill(task_ids: Iterable[int]) -> int:
 
 def kill_job(job_id: int) -> int:
     """End every task of a job that is not at its end; the number ended."""
-    return _through_job(job_id, MOVES[Verb.KILL].sources, _kill)
+    total = 0
+    # A try that fails meanwhile lets its task wait again: look until there is nothing left.
+    while ended := _through_job(job_id, MOVES[Verb.KILL].sources, _kill):
+        total += ended
+    return total
 
 
 def retry(task_ids: Iterable[int]) -> int:
@@ -209,7 +211,7 @@ def _take(
     *,
     ids: Sequence[int] | None = None,
     leases: Sequence[int] | None = None,
-    fence: Mapping[int, int] | None = None,
+    fence: Collection[tuple[int, int | None]] | None = None,
 ) -> list[Moved]:
     """Lock and return the tasks, chosen by id or by lease, that the move may be made for."""
     column, keys = ("id", ids) if ids is not None else ("lease_id", leases)
@@ -219,7 +221,7 @@ def _take(
     moved = [Moved(*row) for row in rows.lock(Moved._fields, Task, where, keys)]
     if fence is None:
         return moved
-    return [task for task in moved if task.lease_id == fence[task.id]]
+    return [task for task in moved if (task.id, task.lease_id) in fence]
 
 
 def _write(verb: Verb, moved: Sequence[Moved], *sets: rows.Assignment) -> None:

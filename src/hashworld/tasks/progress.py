@@ -68,7 +68,7 @@ def follow(job: Job) -> Iterator[Progress]:
         time.sleep(INTERVAL)
 
 
-def require_node(patience: float = START_PATIENCE) -> None:
+def require_node(patience: float) -> None:
     """Raise NoNodeAlive unless a node is alive or turns up within `patience` seconds."""
     deadline = time.monotonic() + patience
     while not _node_is_alive():

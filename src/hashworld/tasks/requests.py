@@ -7,6 +7,7 @@ from django.conf import settings
 
 from hashworld.fetcher.engine import Request
 from hashworld.fetcher.limits import FetchLimits, HostLimits
+from hashworld.tasks import rows
 from hashworld.tasks.finishing import Running
 from hashworld.tasks.models import Host, Job, Task
 from hashworld.tasks.retry import RetryPolicy
@@ -33,27 +34,25 @@ def options(job_id: int) -> Options:
 
 def load(lease_id: int, task_ids: Sequence[int]) -> list[tuple[Running, Request]]:
     """The tasks of a lease with their requests, in the order of their ids."""
-    tasks = list(
-        Task.objects.filter(pk__in=task_ids)
-        .order_by("pk")
-        .values_list("pk", "job_id", "host_id", "url", "failures")
-    )
+    columns = ("id", "job_id", "host_id", "url", "failures")
+    tasks = sorted(rows.select(columns, Task, "id", task_ids))
+    limits = ("id", "name", "max_connections", "min_interval")
     hosts = {
         pk: (name, HostLimits(connections, interval))
-        for pk, name, connections, interval in Host.objects.filter(
-            pk__in={host_id for _, _, host_id, _, _ in tasks}
-        ).values_list("pk", "name", "max_connections", "min_interval")
+        for pk, name, connections, interval in rows.select(
+            limits, Host, "id", {host_id for _, _, host_id, _, _ in tasks}
+        )
     }
     ports = frozenset(settings.ENV.fetch_ports)
     loaded = []
     for pk, job_id, host_id, url, failures in tasks:
         job = options(job_id)
-        name, limits = hosts[host_id]
+        name, host_limits = hosts[host_id]
         request = Request(
             key=pk,
             url=url,
             host=name,
-            host_limits=limits,
+            host_limits=host_limits,
             limits=job.limits,
             method=job.method,
             headers=job.headers,

@@ -80,6 +80,22 @@ def add(model: type[models.Model], column: str, amounts: Mapping[int, int]) -> N
         update(model, amounts, [(sql.replace(f"{name} =", f"{name} = {name} +", 1), parameters)])
 
 
+def select(
+    columns: Sequence[str], model: type[models.Model], key: str, values: Iterable[Any]
+) -> Sequence[Any]:
+    """Columns of the rows whose `key` is one of `values`; the ORM's IN costs ten times as much."""
+    wanted = list(values)
+    if not wanted:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(map(_quoted, columns))} FROM {model._meta.db_table}"  # noqa: S608
+            f" WHERE {key} IN ({marks(wanted)})",
+            wanted,
+        )
+        return cursor.fetchall()
+
+
 def lock(
     columns: Sequence[str], model: type[models.Model], where: str, values: Sequence[Any]
 ) -> Any:

@@ -1,6 +1,7 @@
 """A node's work: leases go in, fetches run on one engine, ended tries go to the writer."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import count
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -11,7 +12,7 @@ from django.conf import settings
 
 from hashworld.fetcher.address import AddressPolicy
 from hashworld.fetcher.engine import Engine, Response
-from hashworld.fetcher.errors import ErrorKind
+from hashworld.fetcher.errors import EngineStopped, ErrorKind
 from hashworld.nodes.models import Node
 from hashworld.tasks import content, dispatcher, moves, requests
 from hashworld.tasks.attempts import Ended
@@ -50,7 +51,7 @@ class Runner:
             node,
             self.holdings,
             self._store,
-            cancel=self._engine.cancel,
+            cancel=self._cancel,
             freed=dispatcher.nudge,
             turning=lambda: monotonic() - self._engine.ticked_at < STUCK_SECONDS,
         )
@@ -88,7 +89,11 @@ class Runner:
         if loaded:
             keys = {running.task_id: request.key for running, request in loaded}
             self.holdings.add(lease_id, keys, sent)
-            self._engine.submit([request for _, request in loaded])
+            try:
+                self._engine.submit([request for _, request in loaded])
+            except EngineStopped:  # the node drained meanwhile
+                moves.release([lease_id])
+                return 0
         return len(loaded)
 
     def drain(self, grace: float) -> None:
@@ -112,6 +117,11 @@ class Runner:
         left = moves.release(list(ours.values_list("pk", flat=True)))
         if left:
             log.info("gave back what did not end in time", tasks=left)
+
+    def _cancel(self, keys: Iterable[int]) -> None:
+        # An engine that has stopped has cancelled them already.
+        with suppress(EngineStopped):
+            self._engine.cancel(keys)
 
     def _finish_loop(self) -> None:
         while (batch := self._responses.get()) is not None:

@@ -6,13 +6,14 @@ sealed when all are in. A submission that was cut off is never answered; its job
 the next submission with its key, or by the reaper.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from hashworld.fetcher.errors import InvalidURL
@@ -20,7 +21,7 @@ from hashworld.fetcher.url import URL, canonicalise
 from hashworld.nodes import clock
 from hashworld.nodes.lands import land_of
 from hashworld.tasks import accounts, dispatcher, frontier, moves, rows
-from hashworld.tasks.errors import InvalidInput, SubmissionBusy
+from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
 from hashworld.tasks.models import Duplicates, Host, Job, Task, ahead
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.states import State
@@ -67,8 +68,9 @@ def submit(
     """Make a job of `urls`, each a text or a pair of line number and text.
 
     Lines that are no fetchable URL are left out and reported. Raises InvalidInput when an option
-    is wrong or no line is left (nothing is changed then), and SubmissionBusy while the same
-    idempotency key is being submitted elsewhere.
+    is wrong or no line is left (nothing is changed then), SubmissionBusy while the same
+    idempotency key is being submitted elsewhere, and SubmissionLost when `urls` paused for so long
+    that the job was taken down.
     """
     spec = spec or JobSpec()
     spec.check()
@@ -80,6 +82,12 @@ def submit(
         for chunk in rows.chunks(_numbered(urls), CHUNK):
             intake.add(chunk)
         return intake.seal()
+    except IntegrityError:
+        intake.abandon()
+        # Somebody else was quicker with the same key.
+        if known := _known(key):
+            return Submission(job=known, accepted=known.total, repeated=True)
+        raise
     except BaseException:
         intake.abandon()
         raise
@@ -129,9 +137,7 @@ class _Intake:
             raise self._nothing()
         now = clock.now()
         with transaction.atomic():
-            Job.objects.filter(pk=job.pk).update(
-                sealed_at=now, refused=self._refused, duplicated=self._duplicated
-            )
+            self._mark(job, sealed_at=now, refused=self._refused, duplicated=self._duplicated)
             accounts.finish_jobs([job.pk], now)
         job.refresh_from_db()
         return Submission(job, self._accepted, self._duplicated, self._refused, self._errors)
@@ -183,8 +189,14 @@ class _Intake:
             [(job.pk, hosts[u.host], u.url, _hash(u), lane, due_at, *_TASK_START) for u in fresh],
         )
         frontier.refresh(used)
-        Job.objects.filter(pk=job.pk).update(waiting=F("waiting") + len(fresh), touched_at=now)
+        self._mark(job, waiting=F("waiting") + len(fresh), touched_at=now)
         return job, len(fresh)
+
+    def _mark(self, job: Job, **columns: Any) -> None:
+        """Write to the job's row; raises SubmissionLost when it was taken down meanwhile."""
+        if not Job.objects.filter(pk=job.pk, sealed_at=None).update(**columns):
+            pause = int(ABANDONED.total_seconds())
+            raise SubmissionLost(f"No URL came for {pause} s: the job was taken down, try again.")
 
     def _nothing(self) -> InvalidInput:
         if not self._refused:
@@ -239,7 +251,11 @@ def _hosts(names: list[str]) -> dict[str, int]:
 
 
 def _namespaced(key: str | None, owner: "User | None") -> str | None:
-    return None if key is None else f"{owner.pk if owner else ''}:{key}"
+    if key is None:
+        return None
+    # Hashed, because the database's collation takes "A" and "a" for equal.
+    digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+    return f"{owner.pk if owner else ''}:{digest}"
 
 
 def _known(key: str | None) -> Job | None:

@@ -12,7 +12,6 @@ from django.db import (
     DatabaseError,
     InterfaceError,
     OperationalError,
-    close_old_connections,
     connection,
 )
 
@@ -97,7 +96,6 @@ class Writer:
 
     def run_once(self, now: float) -> None:
         """Renew and look for kills when it is time, then flush one set."""
-        close_old_connections()
         if now >= self._renew_at:
             self._renew(now)
             self._renew_at = now + settings.ENV.lease_seconds / 3
@@ -179,7 +177,8 @@ def _record(batch: Sequence[Ended], places: Sequence[Place], node_id: int) -> se
     now = clock.now()
     ids = content.register(places, now)
     for ended in batch:
-        ended.content_id = ended.content_id or ids.get(ended.sha256)
+        # Set anew at every try: ids of a transaction that was rolled back name nothing.
+        ended.content_id = ids.get(ended.sha256, ended.content_id)
     recorded = moves.finish(batch, now)
     counted = [e for e in batch if e.task_id in recorded]
     if counted:

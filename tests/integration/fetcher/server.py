@@ -18,7 +18,7 @@ class Exchange:
         self.sock = sock
         self.head = head
         self.body = body
-        self.path = head.split(b" ", 2)[1].decode()
+        self.path = head.split(b" ", 2)[1].decode("latin-1") if head.count(b" ") > 1 else ""
         self.keep_alive = False
 
     def send(self, *parts: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import tracemalloc
 
 import pytest
 
@@ -105,6 +106,17 @@ def test_connections_are_kept_and_used_again(start, serve):
     assert responses[-1].timings.connect is None
 
 
+def test_a_kept_connection_that_the_server_has_closed_is_replaced(start, serve):
+    def close_unannounced(exchange):
+        exchange.respond(b"ok")
+        exchange.keep_alive = False
+
+    fetching, server = start(capacity=4), serve(close_unannounced)
+    responses = fetching.wait(fetching.submit(*[server.url()] * 50))
+    assert {response.error for response in responses} == {None}
+    assert server.connections == 50
+
+
 def test_no_host_gets_more_connections_than_its_limit_while_hundreds_wait(start, serve):
     fetching = start(capacity=100)
     servers = [serve(linger, host=f"127.0.0.{number}") for number in (1, 2, 3)]
@@ -186,6 +198,7 @@ def test_waiting_for_the_next_hop_counts_against_the_total(start, serve):
     )
     assert response.error is ErrorKind.TOTAL_TIMEOUT
     assert response.redirects == [(302, source.url())]
+    assert response.timings.total < 5
 
 
 def test_a_hanging_fetch_is_cancelled_at_once(fetching, serve, wait_until):
@@ -265,6 +278,32 @@ def test_hold_starts_nothing_more_and_lets_the_rest_end(start, serve, wait_until
     assert fetching.fetch(server.url()).error is ErrorKind.CANCELLED
     let_go.set()
     assert [each.raw for each in fetching.wait(keys[:2])] == [b"ok", b"ok"]
+
+
+def test_a_loop_that_breaks_reports_everything_and_takes_no_more(start, serve, monkeypatch, caplog):
+    fetching, server = start(capacity=2), serve(hang)
+
+    def broken(*args):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("hashworld.fetcher.engine.Schedule.pop", broken)
+    keys = fetching.submit(*[server.url()] * 5)
+    assert {response.error for response in fetching.wait(keys)} == {ErrorKind.INTERNAL}
+    assert "a bug" in caplog.text
+    with pytest.raises(EngineStopped):
+        fetching.submit(server.url())
+
+
+def test_no_body_is_kept_by_the_handle_that_carried_it(start, serve):
+    body = b"x" * 4_000_000
+    fetching, server = start(capacity=1), serve(lambda exchange: exchange.respond(body))
+    tracemalloc.start()
+    try:
+        assert fetching.fetch(server.url()).received == len(body)
+        fetching.responses.clear()
+        assert tracemalloc.get_traced_memory()[0] < len(body)
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_key_that_is_in_the_engine_already_is_refused(fetching, serve, wait_until):

@@ -40,7 +40,7 @@ class LargeAdmin(StyledAdmin):
 class RecordAdmin(LargeAdmin):
     """A record that the cluster writes and nobody edits."""
 
-    actions = ()
+    actions: tuple[str, ...] = ()
     compressed_fields = True
 
     def has_add_permission(self, request: HttpRequest) -> bool:

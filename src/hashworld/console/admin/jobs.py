@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
@@ -65,8 +66,9 @@ class JobAdmin(RecordAdmin):
         return request.user.has_perm("tasks.add_job")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
-        """With their owners, without request bodies."""
-        return super().get_queryset(request).prefetch_related("owner").defer("body")
+        """With their owners and the cluster's time, without request bodies."""
+        jobs: QuerySet[Job] = super().get_queryset(request)
+        return jobs.prefetch_related("owner").defer("body").annotate(now=Now())
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
@@ -167,7 +169,7 @@ class JobAdmin(RecordAdmin):
         except InvalidInput as error:
             self.message_user(request, f"Not deleted: {error.reason}.", "ERROR")
             return redirect("admin:tasks_job_change", job_id)
-        self.log_change(request, shown, f"Deleted with {gone} tasks.")
+        self.log_deletions(request, [shown])  # type: ignore[arg-type]  # any iterable will do
         self.message_user(request, f"Deleted {shown} with {gone:,} tasks.", "SUCCESS")
         return redirect("admin:tasks_job_changelist")
 
@@ -195,9 +197,9 @@ class JobAdmin(RecordAdmin):
         return badges.job(shown)
 
     @admin.display(description="Progress")
-    def bar(self, shown: Job) -> SafeString:
+    def bar(self, shown: Any) -> SafeString:
         """How far it is."""
-        return job_page.bar(progress.of(shown, clock.now()))
+        return job_page.bar(progress.of(shown, shown.now))
 
     @admin.display(description="Succeeded")
     def succeeded(self, shown: Job) -> str:

@@ -67,7 +67,7 @@ class PersonAdmin(UserAdmin[User], StyledAdmin):
 
 
 @admin.register(Group)
-class GroupOfPeopleAdmin(GroupAdmin, StyledAdmin):  # type: ignore[misc]
+class GroupOfPeopleAdmin(GroupAdmin, StyledAdmin):
     """A group's name says what its members may do."""
 
 

@@ -37,7 +37,7 @@ def store_for(name: str, node: str) -> Store:
 
 def known(hashes: Iterable[str]) -> dict[str, int]:
     """The ids of those bodies that are kept already, by SHA-256."""
-    return dict(Content.objects.filter(sha256__in=list(hashes)).values_list("sha256", "id"))
+    return dict(rows.select(("sha256", "id"), Content, "sha256", hashes))
 
 
 def register(places: Sequence[Place], created_at: object) -> dict[str, int]:

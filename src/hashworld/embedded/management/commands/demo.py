@@ -46,7 +46,7 @@ class Command(BaseCommand):
         add = parser.add_argument
         add("--count", type=int, default=3000, help="pages of the demo's site, 3000 unless told")
         add("--file", type=Path, help="fetch the URLs of this list, one a line, instead")
-        add("--nodes", type=int, default=roles.default_nodes())
+        add("--nodes", type=int, choices=roles.NODES, default=roles.default_nodes())
         add("--keep", type=Path, metavar="DIR", help="keep everything in this new folder")
         add("--serve", action="store_true", help="keep the admin up afterwards, until Ctrl-C")
         add("--within", type=Path, help="the folder made for this run; not for people")
@@ -74,7 +74,8 @@ class Command(BaseCommand):
         """Whether all ended as it had to."""
         path: Path | None = options["file"]
         console = Console(file=sys.stdout)
-        console.print(f"HashWorld in {settings.DATA_DIR}: starting ...", highlight=False)
+        self.stdout.write(f"HashWorld in {settings.DATA_DIR}: starting ...")
+        self.stdout.flush()
         with demo.running(options["nodes"], with_site=path is None) as user:
             job = self._fetch_file(path) if path else self._fetch_site(options["count"])
             right = self._report(console, job) if path else self._check(console, job)
@@ -134,14 +135,15 @@ class Command(BaseCommand):
 
     def _where_next(self, console: Console, user: str, options: dict[str, Any]) -> None:
         if options["serve"]:
-            console.print(welcome.box(settings.ENV.web_bind, user, colour=console.is_terminal))
-            console.print("Ctrl-C ends it.")
+            box = welcome.box(settings.ENV.web_bind, user, colour=console.is_terminal)
+            self.stdout.write(f"{box}Ctrl-C ends it.")
+            self.stdout.flush()
             signal.pause()
         if options["keep"]:
-            console.print(f"To look at it: HASHWORLD_DATA_DIR={settings.DATA_DIR} make run")
-            console.print(user)
+            self.stdout.write(f"To look at it: HASHWORLD_DATA_DIR={settings.DATA_DIR} make run")
+            self.stdout.write(user)
         else:
-            console.print("--serve keeps the admin up to look around, --keep DIR the data.")
+            self.stdout.write("--serve keeps the admin up to look around, --keep DIR the data.")
 
     def _last_words(self) -> None:
         self.stderr.write("The last lines of the processes:")

@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--nodes",
             type=int,
-            choices=range(1, roles.MOST_NODES + 1),
+            choices=roles.NODES,
             default=roles.default_nodes(),
             help="nodes on this machine; one per two cores unless told",
         )

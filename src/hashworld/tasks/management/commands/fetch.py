@@ -95,7 +95,7 @@ class Command(BaseCommand):
         spec.check()
         with _urls(options) as urls:
             if wait:
-                progress.require_node()
+                progress.require_node(progress.START_PATIENCE)
             submission = self._submit(urls, spec)
         if wait:
             self._follow(submission.job)
@@ -170,18 +170,17 @@ def _urls(options: dict[str, Any]) -> Iterator[Iterable[tuple[int, str]]]:
         yield enumerate(urls, 1)
     else:
         with _open(path) as source:
+            # All of it is looked at first: a list that cannot be read changes nothing.
+            if source.seekable():
+                lines.check(source, path)
             yield lines.read(source, path)
 
 
 def _open(path: str) -> BinaryIO:
     try:
-        source = open(path, "rb")
+        return open(path, "rb")
     except OSError as error:
         raise InvalidInput(path, error.strerror or str(error)) from error
-    # All of it is looked at first: a list that cannot be read changes nothing.
-    if source.seekable():
-        lines.check(source, path)
-    return source
 
 
 def _spec(options: dict[str, Any]) -> JobSpec:
@@ -208,5 +207,5 @@ def _header(text: str) -> tuple[str, str]:
 def _log_to_stderr() -> None:
     """Standard output is for the outcome alone."""
     for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.StreamHandler):
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
             handler.setStream(sys.stderr)

@@ -1,0 +1,41 @@
+"""Where a script runs: a folder, the target site and a set of programs, all gone at the end."""
+
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from benchmarks.process import Programs
+from benchmarks.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What every script needs."""
+
+    folder: Path
+    programs: Programs
+    target: Target
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """Set it up; whatever happens, Ctrl-C and SIGTERM included, nothing is left behind."""
+    signal.signal(signal.SIGTERM, _terminated)
+    with tempfile.TemporaryDirectory(prefix="hashworld-bench-") as name:
+        folder = Path(name)
+        target = Target(folder)
+        try:
+            target.start()
+            with Programs(folder) as programs:
+                yield Stage(folder, programs, target)
+        finally:
+            target.stop()
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)

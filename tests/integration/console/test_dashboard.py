@@ -1,0 +1,104 @@
+"""The first page."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from hashworld.console import figures
+from hashworld.nodes import clock
+from hashworld.nodes.models import Node
+from hashworld.tasks.models import Job, Minute
+from hashworld.tasks.states import State
+from tests.integration.console.work import As, MaxQueries, end
+
+pytestmark = pytest.mark.django_db
+
+
+def shown(client: Client) -> str:
+    return client.get(reverse("admin:index")).content.decode()
+
+
+def test_a_first_visitor_is_told_what_to_do(root: Client) -> None:
+    page = shown(root)
+    assert "Start a node." in page
+    assert reverse("admin:tasks_job_add") in page
+
+
+def test_a_viewer_is_not_told_to_hand_in_a_job(as_member: As) -> None:
+    assert reverse("admin:tasks_job_add") not in shown(as_member("viewer"))
+
+
+def test_work_without_a_node_is_warned_of(root: Client, job: Job) -> None:
+    assert "No node is alive." in shown(root)
+
+
+def test_it_shows_states_nodes_jobs_and_failures(root: Client, job: Job, node: Node) -> None:
+    end(job.tasks.first(), State.RUNTIME_ERROR, error="connect_timeout")
+    page = shown(root)
+    assert "No node is alive." not in page
+    for text in ("berlin-1", "40 of 100 in flight", "Three", "1 of 3", "connect timeout"):
+        assert text in page
+
+
+def test_a_silent_node_is_shown_as_lost(root: Client, job: Job, node: Node) -> None:
+    Node.objects.update(seen_at=clock.now() - timedelta(minutes=5))
+    assert "<em>lost</em>" in shown(root)
+
+
+def test_the_chart_has_a_bar_for_every_minute_of_the_hour(node: Node) -> None:
+    now = timezone.now()
+    this = now.replace(second=0, microsecond=0)
+    Minute.objects.create(minute=this - timedelta(minutes=1), node=node, succeeded=90, failed=30)
+    Minute.objects.create(minute=this - timedelta(minutes=9), node=node, succeeded=60)
+    Minute.objects.create(minute=this - timedelta(hours=2), node=node, succeeded=999)
+    hour = figures.hour(now)
+    assert len(hour.bars) == 60
+    assert (hour.tallest, hour.total, hour.rate) == (120, 180, 2.0)
+    assert (hour.bars[-2].height, hour.bars[-2].failed_height) == (100, 25)
+    assert hour.bars[-10].height == 50
+    assert hour.bars[-1].current
+
+
+def test_today_begins_at_midnight(node: Node) -> None:
+    now = timezone.now().replace(hour=12)
+    Minute.objects.create(minute=now, node=node, succeeded=2, failed=1, received=10)
+    Minute.objects.create(minute=now - timedelta(hours=13), node=node, succeeded=5)
+    assert figures.day(now) == figures.Day(2, 1, 10)
+
+
+def test_the_living_part_asks_for_itself_while_it_is_seen(root: Client, job: Job) -> None:
+    part = root.get(reverse("dashboard")).content.decode()
+    assert "every 3s [!document.hidden]" in part
+    assert f'hx-get="{reverse("dashboard")}"' in part
+    assert "<html" not in part
+
+
+def test_an_open_page_whose_session_ended_goes_to_sign_in_as_a_whole(client: Client) -> None:
+    answer = client.get(reverse("dashboard"), headers={"HX-Request": "true"})
+    assert answer.status_code == 401
+    assert answer["HX-Redirect"] == reverse("admin:index")
+    assert not answer.content
+
+
+def test_who_may_not_see_work_gets_none_of_it(as_member: As, job: Job) -> None:
+    nobody = as_member("nobody")
+    assert nobody.get(reverse("dashboard")).status_code == 403
+    assert "Three" not in shown(nobody)
+
+
+def test_it_costs_a_few_queries(
+    root: Client, job: Job, node: Node, django_assert_max_num_queries: MaxQueries
+) -> None:
+    with django_assert_max_num_queries(9):
+        root.get(reverse("dashboard"))
+    with django_assert_max_num_queries(10):
+        shown(root)
+
+
+def test_the_sidebar_has_what_its_reader_may_open(as_member: As) -> None:
+    page = shown(as_member("viewer"))
+    assert reverse("admin:tasks_job_changelist") in page
+    assert reverse("admin:auth_user_changelist") not in page

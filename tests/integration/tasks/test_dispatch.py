@@ -1,0 +1,348 @@
+"""Who is given what, how much of it, and what happens when the giving goes wrong."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from threading import Barrier, Thread
+
+import pytest
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+
+from hashworld.nodes import heartbeat
+from hashworld.nodes.lands import land_of
+from hashworld.nodes.models import Land, Node
+from hashworld.tasks import dispatch as dispatching
+from hashworld.tasks import frontier, moves
+from hashworld.tasks.dispatch import LEASE_SIZE, dispatch, load
+from hashworld.tasks.models import Host, Job, Lease, Priority, Task
+from hashworld.tasks.portion import HELD_PER_TASK
+from hashworld.tasks.states import State, Verb
+from hashworld.tasks.submit import submit
+from tests.integration.tasks import world
+from tests.integration.tasks.world import BrokerAway, Postbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def names(owner: Node) -> Iterator[str]:
+    """Hosts whose lands a node owns."""
+    lands = dict(Land.objects.values_list("id", "node_id"))
+    for i in count():
+        if lands[land_of(f"h{i}.example")] == owner.pk:
+            yield f"h{i}.example"
+
+
+def given(lease: Lease) -> list[str]:
+    return list(Task.objects.filter(lease=lease).order_by("id").values_list("url", flat=True))
+
+
+def test_what_is_due_is_leased_and_published_to_its_node(node: Node, postbox: Postbox) -> None:
+    job = world.hand_in(*world.pages(3))
+    assert dispatch(postbox) == 3
+    [(lease_id, name)] = postbox.published
+    assert name == node.name
+    assert [task.lease_id for task in world.tasks(job)] == [lease_id] * 3
+    world.check_books()
+
+
+def test_with_nothing_due_nothing_is_published(node: Node, postbox: Postbox) -> None:
+    assert dispatch(postbox) == 0
+    assert postbox.published == []
+
+
+def test_higher_priority_goes_first_then_the_longer_ready(node: Node) -> None:
+    Node.objects.update(max_tasks=1)
+    world.hand_in("http://a.example/", priority=Priority.LOW)
+    world.hand_in("http://b.example/", priority=Priority.NORMAL)
+    world.hand_in("http://c.example/", priority=Priority.NORMAL)
+    world.hand_in("http://d.example/", priority=Priority.HIGH)
+    order: list[str] = []
+    while leases := world.run():
+        order += [url for lease in leases for url in given(lease)]
+        world.finish(*map(world.end, Task.objects.filter(state=State.RUNNING)))
+    assert order == [f"http://{name}.example/" for name in "dbca"] or order == [
+        f"http://{name}.example/" for name in "bdca"
+    ]
+    assert set(order[:HELD_PER_TASK]) == {"http://d.example/", "http://b.example/"}
+
+
+def test_a_node_is_given_no_more_than_it_can_soon_fetch(nodes: Callable[..., Node]) -> None:
+    node = nodes("one", max_tasks=4)
+    world.hand_in(*(f"http://h{i}.example/" for i in range(30)))
+    world.give()
+    assert load(node.seen_at)[node.pk].out == 4 * HELD_PER_TASK
+    assert world.give() == []
+    world.check_books()
+
+
+def test_freed_room_is_filled_again(nodes: Callable[..., Node]) -> None:
+    nodes("one", max_tasks=1)
+    job = world.hand_in(*world.pages(5))
+    world.run()
+    world.finish(world.end(world.out(job)[0]))
+    assert [lease.size for lease in world.run()] == [1]
+
+
+def test_a_host_has_no_more_tasks_out_than_its_bound(node: Node) -> None:
+    world.hand_in(*world.pages(10), *world.pages(3, "b.example"))
+    Host.objects.filter(name="a.example").update(ahead=2)
+    world.give()
+    world.give()
+    assert dict(Host.objects.values_list("name", "out")) == {"a.example": 2, "b.example": 3}
+    world.check_books()
+
+
+def test_the_bound_of_a_host_holds_for_its_lanes_together(node: Node) -> None:
+    world.hand_in(*world.pages(3), priority=Priority.HIGH)
+    world.hand_in(*world.pages(3), priority=Priority.LOW)
+    Host.objects.update(ahead=4)
+    world.give()
+    assert Host.objects.get().out == 4
+    assert Task.objects.filter(lane=Priority.HIGH, state=State.WAITING).count() == 0
+
+
+def test_hosts_share_a_nodes_room(nodes: Callable[..., Node]) -> None:
+    nodes("one", max_tasks=3)
+    world.hand_in(*world.pages(100), *world.pages(2, "b.example"), *world.pages(2, "c.example"))
+    world.give()
+    assert dict(Host.objects.values_list("name", "out")) == {
+        "a.example": 2,
+        "b.example": 2,
+        "c.example": 2,
+    }
+
+
+def test_no_lease_is_larger_than_its_bound(
+    nodes: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching, "LEASE_SIZE", 4)
+    nodes("one", max_tasks=5)
+    world.hand_in(*(f"http://h{i}.example/" for i in range(10)))
+    assert [lease.size for lease in world.give()] == [4, 4, 2]
+    assert LEASE_SIZE > 4
+
+
+def test_a_node_takes_the_hosts_of_its_own_lands(nodes: Callable[..., Node]) -> None:
+    one, two = nodes("one"), nodes("two")
+    urls = [f"http://{next(names(node))}/" for node in (one, two)]
+    world.hand_in(*urls)
+    assert {lease.node.name: given(lease) for lease in world.give()} == {
+        "one": [urls[0]],
+        "two": [urls[1]],
+    }
+    world.check_books()
+
+
+def test_a_host_that_is_held_is_given_to_its_holder_alone(nodes: Callable[..., Node]) -> None:
+    one, two = nodes("one"), nodes("two")
+    name = next(names(one))
+    world.hand_in(*world.pages(4, name))
+    Host.objects.update(ahead=2)
+    world.give(one)
+    Host.objects.update(ahead=100)
+    world.let_come_due()
+    # Even when its land moves away, and its holder has no room.
+    Land.objects.update(node=two)
+    assert world.give(two) == []
+    Node.objects.filter(pk=one.pk).update(max_tasks=1)
+    assert world.give(two) == []
+    Node.objects.filter(pk=one.pk).update(max_tasks=8)
+    assert [lease.node_id for lease in world.give()] == [one.pk]
+    world.check_books()
+
+
+def test_a_host_that_is_let_go_goes_back_to_the_owner_of_its_land(
+    nodes: Callable[..., Node],
+) -> None:
+    one, two = nodes("one"), nodes("two")
+    job = world.hand_in(*world.pages(2, next(names(one))))
+    Host.objects.update(ahead=1)
+    world.run(one)
+    Land.objects.update(node=two)
+    world.finish(world.end(world.out(job)[0]))
+    assert [lease.node_id for lease in world.give()] == [two.pk]
+
+
+def test_a_node_lends_its_lands_when_it_has_no_room(nodes: Callable[..., Node]) -> None:
+    one, two = nodes("one", max_tasks=1), nodes("two", max_tasks=4)
+    found = names(one)
+    world.hand_in(*(f"http://{next(found)}/" for _ in range(10)))
+    assert world.give(two) == [], "the owner has room"
+    assert sum(lease.size for lease in world.give(one)) == HELD_PER_TASK
+    assert sum(lease.size for lease in world.give(two)) == 4 * HELD_PER_TASK
+    world.check_books()
+
+
+def test_one_dispatch_leaves_no_node_idle_beside_anothers_backlog(
+    nodes: Callable[..., Node],
+) -> None:
+    one, two = nodes("one", max_tasks=4), nodes("two", max_tasks=4)
+    found = names(one)
+    world.hand_in(*(f"http://{next(found)}/" for _ in range(30)))
+    world.hand_in(f"http://{next(names(two))}/")
+    # The owner of the backlog has a little room left, and the other has nothing at all.
+    world.run(one)
+    world.finish(world.end(Task.objects.filter(state=State.RUNNING)[0]))
+    world.give()
+    loads = load(one.seen_at)
+    assert loads[two.pk].out > 0
+    assert loads[one.pk].room == 0
+
+
+def test_the_hosts_of_a_silent_node_go_to_others_at_once(nodes: Callable[..., Node]) -> None:
+    one, two = nodes("one"), nodes("two")
+    world.hand_in(f"http://{next(names(one))}/")
+    world.silence(one)
+    assert [lease.node_id for lease in world.give()] == [two.pk]
+
+
+def test_a_node_that_drains_is_given_nothing(node: Node) -> None:
+    world.hand_in("http://a.example/")
+    heartbeat.drain(node)
+    assert world.give() == []
+
+
+def test_a_node_that_drained_since_it_was_looked_at_is_given_nothing(
+    node: Node, postbox: Postbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.hand_in("http://a.example/")
+    monkeypatch.setattr(postbox, "reach", lambda: heartbeat.drain(node))
+    assert dispatch(postbox) == 0
+
+
+def test_nothing_is_leased_while_the_broker_cannot_be_reached(node: Node) -> None:
+    job = world.hand_in("http://a.example/")
+    with pytest.raises(BrokerAway):
+        dispatch(Postbox(reachable=False))
+    assert not Lease.objects.exists()
+    assert [task.state for task in world.tasks(job)] == [State.WAITING]
+
+
+def test_what_the_broker_did_not_take_waits_again_at_once(
+    nodes: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching, "LEASE_SIZE", 2)
+    nodes("one")
+    job = world.hand_in(*world.pages(6))
+    with pytest.raises(BrokerAway):
+        dispatch(Postbox(takes=1))
+    states = [task.state for task in world.tasks(job)]
+    assert states.count(State.INQUEUE) == 2
+    assert states.count(State.WAITING) == 4
+    assert Lease.objects.open().count() == 1
+    assert not any(task.losses or task.attempts for task in world.tasks(job))
+    world.check_books()
+    assert sum(lease.size for lease in world.give()) == 4
+
+
+def test_a_task_killed_between_choosing_and_leasing_is_not_given(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = world.hand_in(*world.pages(2))
+    chosen, killed = frontier.due, world.tasks(job)[0].pk
+
+    def choose_then_kill(*arguments: object) -> object:
+        found = chosen(*arguments)  # type: ignore[arg-type]
+        moves.kill([killed])
+        return found
+
+    monkeypatch.setattr(frontier, "due", choose_then_kill)
+    [lease] = world.give()
+    assert lease.size == 1
+    assert Task.objects.get(pk=killed).state == State.KILLED
+    world.check_books()
+
+
+def test_two_dispatches_at_once_give_no_task_twice(nodes: Callable[..., Node]) -> None:
+    nodes("one", max_tasks=10)
+    nodes("two", max_tasks=10)
+    job = world.hand_in(*(f"http://h{i}.example/" for i in range(60)))
+    boxes, meet = [Postbox(), Postbox()], Barrier(2)
+
+    def give(box: Postbox) -> None:
+        meet.wait(10)
+        dispatch(box)
+        connections.close_all()
+
+    threads = [Thread(target=give, args=(box,)) for box in boxes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    published = [lease_id for box in boxes for lease_id, _ in box.published]
+    assert len(published) == len(set(published))
+    assert sum(Lease.objects.filter(pk__in=published).values_list("size", flat=True)) == 40
+    assert len(world.out(job)) == 40
+    world.check_books()
+
+
+def test_two_dispatches_at_once_keep_to_a_hosts_bound_and_one_holder(
+    nodes: Callable[..., Node],
+) -> None:
+    nodes("one", max_tasks=10)
+    nodes("two", max_tasks=10)
+    world.hand_in(*world.pages(50))
+    Host.objects.update(ahead=5)
+    Land.objects.update(node=None)
+    meet = Barrier(2)
+
+    def give(node: Node) -> None:
+        meet.wait(10)
+        dispatch(Postbox(), [node.pk])
+        connections.close_all()
+
+    threads = [Thread(target=give, args=(node,)) for node in Node.objects.all()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Host.objects.get().out == 5
+    world.check_books()
+
+
+def test_a_task_that_was_lost_twice_is_alone_on_its_node(nodes: Callable[..., Node]) -> None:
+    node = nodes("one")
+    job = world.hand_in(*world.pages(2), "http://b.example/")
+    Task.objects.filter(url="http://b.example/").update(losses=2, lane=3)
+    frontier.open_lanes([(Host.objects.get(name="b.example").pk, 3)])
+    world.let_come_due()
+    [lease] = world.run()
+    assert (lease.size, lease.suspicion) == (1, 2)
+    assert load(node.seen_at)[node.pk].room == 0
+    assert world.give() == [], "it has the node to itself"
+    world.finish(world.end(Task.objects.get(lease=lease)))
+    assert [lease.size for lease in world.give()] == [2]
+    assert len(world.out(job)) == 2
+
+
+def test_a_queue_that_proves_empty_is_not_looked_at_again(node: Node) -> None:
+    job = world.hand_in("http://a.example/")
+    moves.kill_job(job.pk)
+    # As if a crash had come between a change of tasks by hand and their queue's refreshing.
+    host = Host.objects.get()
+    host.hostqueue_set.update(ready_at=host.next_at)
+    world.give()
+    assert not host.hostqueue_set.exclude(ready_at=None).exists()
+
+
+def test_the_statements_of_a_dispatch_do_not_grow_with_the_backlog(node: Node) -> None:
+    def statements(backlog: int) -> int:
+        submit(f"http://h{i % 40}.example/{i}" for i in range(backlog))
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            world.give()
+        moves.release(list(Lease.objects.open().values_list("pk", flat=True)))
+        moves.kill_job(Job.objects.latest("id").pk)
+        return len(captured)
+
+    statements(20)
+    few, many = statements(40), statements(5_000)
+    assert many <= few + 2
+
+
+def test_a_try_that_failed_is_given_again_to_any_node_once_it_is_due(node: Node) -> None:
+    job = world.hand_in("http://a.example/")
+    world.run()
+    world.finish(world.end(world.tasks(job)[0], Verb.RETRY_LATER, delay=0))
+    assert [lease.size for lease in world.give()] == [1]
