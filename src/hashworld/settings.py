@@ -71,6 +71,7 @@ TEMPLATES = [
     },
 ]
 
+SUPPORTED = ("django.db.backends.mysql", "django.db.backends.sqlite3")
 SQLITE_OPTIONS = {
     # A transaction that will write takes its lock at once: no upgrade from read to write can fail.
     "transaction_mode": "IMMEDIATE",
@@ -87,7 +88,12 @@ MYSQL_OPTIONS = {
 
 
 def _database(url: str) -> dict[str, Any]:
-    config: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=60))
+    try:
+        config: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=60))
+    except ValueError as error:
+        sys.exit(f"The environment cannot be used: DATABASE_URL: {error}")
+    if config["ENGINE"] not in SUPPORTED:
+        sys.exit("The environment cannot be used: DATABASE_URL: must be mysql://... or sqlite:///...")
     config["CONN_HEALTH_CHECKS"] = True
     options = SQLITE_OPTIONS if config["ENGINE"].endswith("sqlite3") else MYSQL_OPTIONS
     config["OPTIONS"] = {**options, **config.get("OPTIONS", {})}

@@ -69,6 +69,7 @@ class Supervisor:
         for keeper in self._keepers.values():
             keeper.join(max(0.0, deadline - time.monotonic()))
         stubborn = [name for name, keeper in self._keepers.items() if keeper.is_alive()]
+        self.kill()
         for keeper in self._keepers.values():
             keeper.join()
         return stubborn

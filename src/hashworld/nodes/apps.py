@@ -1,5 +1,7 @@
 """The Django application `nodes`."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class NodesConfig(AppConfig):
 
     name = "hashworld.nodes"
     label = "nodes"
+
+    def ready(self) -> None:
+        """Register the system checks of the whole project."""
+        import_module("hashworld.checks")

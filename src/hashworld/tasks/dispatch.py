@@ -46,7 +46,8 @@ def dispatch(publisher: Publisher, node_ids: Sequence[int] | None = None) -> int
         return 0
     publisher.reach()
     given = 0
-    for node_id in sorted(with_room, key=lambda id_: loads[id_].out):
+    # The fullest first: what it then has no room for, the emptier ones may take.
+    for node_id in sorted(with_room, key=lambda id_: loads[id_].room):
         given += _publish(publisher, _lease(node_id))
     return given
 

@@ -92,14 +92,17 @@ def finish(ended: Sequence[Ended], now: datetime) -> set[int]:
 
 
 @retried
-def rescue(lease_ids: Sequence[int]) -> int:
+def rescue(lease_ids: Sequence[int], *, expired: bool = False) -> int:
     """Take the tasks of lost leases back; the number taken.
 
     What was only queued waits again. What was running is counted as a loss, waits in the lane of
-    suspects, and ends as `poison` at its third loss.
+    suspects, and ends as `poison` at its third loss. With `expired`, a lease that has been renewed
+    meanwhile is left alone.
     """
     now = clock.now()
-    nodes = dict(Lease.objects.filter(pk__in=lease_ids).values_list("pk", "node_id"))
+    leases = Lease.objects.expired(now) if expired else Lease.objects.open()
+    locked = leases.select_for_update().filter(pk__in=lease_ids).order_by("pk")
+    nodes = dict(locked.values_list("pk", "node_id"))
     moved = _take(Verb.RESCUE, leases=list(nodes))
     queued = [task for task in moved if task.state == State.INQUEUE]
     running = [task for task in moved if task.state == State.RUNNING]
@@ -111,7 +114,7 @@ def rescue(lease_ids: Sequence[int]) -> int:
     end = [rows.put("error", "poison"), rows.put("finished_at", rows.stamp(now))]
     _write(Verb.POISON, poison, *LOST, *end)
     accounts.settle(Verb.POISON, poison, now)
-    accounts.close(lease_ids, now)
+    accounts.close(nodes, now)
     return len(moved)
 
 

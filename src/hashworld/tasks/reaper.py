@@ -35,7 +35,7 @@ def reap() -> Reaped:
     expired = list(Lease.objects.expired(now).values_list("pk", flat=True)[:1000])
     reaped = Reaped(
         leases=len(expired),
-        tasks=sum(moves.rescue(chunk) for chunk in rows.chunks(expired, CHUNK)),
+        tasks=sum(moves.rescue(chunk, expired=True) for chunk in rows.chunks(expired, CHUNK)),
         lands=lands.assign(),
         submissions=abandon_stale(now),
     )

@@ -26,6 +26,8 @@ class Exchange:
 
     def respond(self, body: bytes = b"", status: int = 200, *fields: str) -> None:
         """A well-formed response; the connection stays open."""
+        # Before the last byte: the client may start its next request as soon as it has that.
+        self.server.leave(self)
         lines = [f"HTTP/1.1 {status} Said", f"Content-Length: {len(body)}", *fields, "", ""]
         self.send("\r\n".join(lines).encode(), body)
         self.keep_alive = True
@@ -61,7 +63,7 @@ class Server:
         self.requests: list[bytes] = []
         self.starts: list[float] = []
         self.most_at_once = 0
-        self._at_once = 0
+        self._under_way: set[Exchange] = set()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server((host, 0), backlog=512)
@@ -106,18 +108,22 @@ class Server:
             with self._lock:
                 self._open.discard(plain)
 
+    def leave(self, exchange: Exchange) -> None:
+        """The exchange is no longer under way."""
+        with self._lock:
+            self._under_way.discard(exchange)
+
     def _answer(self, sock: socket.socket, head: bytes, body: bytes) -> bool:
+        exchange = Exchange(self, sock, head, body)
         with self._lock:
             self.requests.append(head)
             self.starts.append(time.monotonic())
-            self._at_once += 1
-            self.most_at_once = max(self.most_at_once, self._at_once)
-        exchange = Exchange(self, sock, head, body)
+            self._under_way.add(exchange)
+            self.most_at_once = max(self.most_at_once, len(self._under_way))
         try:
             self.behave(exchange)
         finally:
-            with self._lock:
-                self._at_once -= 1
+            self.leave(exchange)
         return exchange.keep_alive
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +105,27 @@ def test_stopping_ends_every_child_and_starts_none_again(child, announced, wait_
     assert not alive(announced("web"))
     assert not alive(announced("node-1"))
     assert "again" not in stream.getvalue()
+
+
+def test_once_told_to_stop_it_starts_nothing():
+    asked = []
+    out, _ = output()
+    guard = Supervisor([Child("web", lambda: asked.append("a command") or ["true"])], out, 20)
+    guard.kill()
+    guard.start()
+    assert guard.stop() == []
+    assert not asked
+
+
+def test_a_hurried_stop_does_not_wait_for_the_grace(child, announced, wait_until: WaitUntil):
+    out, stream = output()
+    guard = Supervisor([child("node-1", STUBBORN)], out, 600)
+    guard.start()
+    wait_until(lambda: "deaf" in stream.getvalue())
+    hurry = threading.Timer(0.1, guard.kill)
+    hurry.start()
+    assert guard.stop() == []
+    hurry.join()
 
 
 def test_a_child_that_ignores_the_request_is_killed_after_the_grace(

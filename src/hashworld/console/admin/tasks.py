@@ -41,7 +41,7 @@ class TaskAdmin(RecordAdmin):
         acts = [
             path(
                 f"<int:task_id>/{action.verb}/",
-                view(self._act_view(action)),
+                view(require_POST(self._act_view(action))),
                 name=f"tasks_task_{action.verb}",
             )
             for action in (KILL, RETRY, DELETE)

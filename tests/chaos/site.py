@@ -1,0 +1,129 @@
+"""The site that the nodes fetch, and its log of every request: the third ledger.
+
+The first word of a path says how the page behaves, the rest makes it, and its body, distinct:
+
+- ``/page/...`` answers at once, ``/slow/MS/...`` after so many milliseconds
+- ``/hang/...`` never answers
+- ``/killer/...`` tells the process that fetched it to die (see `tests.chaos.app`)
+- ``/freezer/...`` tells the process that fetched it first to freeze; later ones wait a while
+"""
+
+import asyncio
+import hashlib
+import threading
+from collections import Counter
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from hashworld.embedded.ports import find_free
+
+HOSTS = tuple(f"127.0.0.{number}" for number in range(2, 10))
+#: What tells a node what to do to itself.
+ORDER = "X-Chaos"
+DIE = "die"
+FREEZE = "freeze"
+#: How long a freezer keeps whoever comes after the one that froze, in seconds.
+SECOND_LOOK = 2.0
+
+
+def body(path: str) -> bytes:
+    """The page at a path: a few kilobytes that no other path has."""
+    lines = (hashlib.sha256(f"{path} {number}".encode()).hexdigest() for number in range(40))
+    return f"<title>{path}</title>\n{'\n'.join(lines)}\n".encode()
+
+
+class Site:
+    """Serves all hosts on one port from a thread of its own while the context lasts."""
+
+    def __init__(self) -> None:
+        self.port = find_free(HOSTS)
+        self._gets: Counter[str] = Counter()
+        self._open: Counter[str] = Counter()
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="site", daemon=True)
+
+    def url(self, path: str, host: int = 0) -> str:
+        """The URL of a path on one of the hosts, counted round."""
+        return f"http://{HOSTS[host % len(HOSTS)]}:{self.port}{path}"
+
+    def urls(self, folder: str, count: int) -> list[str]:
+        """`count` URLs under a folder, over all hosts in turn."""
+        return [self.url(f"{folder}/{number}", number) for number in range(count)]
+
+    def gets(self, url: str) -> int:
+        """How often a URL was asked for."""
+        return self._gets[url]
+
+    def log(self) -> dict[str, int]:
+        """How often each URL was asked for."""
+        return dict(self._gets)
+
+    def waiting(self, url: str) -> int:
+        """How many clients wait for this URL's answer at this moment."""
+        return self._open[url]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.wait()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run(self) -> None:
+        start = asyncio.start_server(self._serve, list(HOSTS), self.port, backlog=1024)
+        server = self._loop.run_until_complete(start)
+        self._ready.set()
+        self._loop.run_forever()
+        server.close()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host = writer.get_extra_info("sockname")[0]
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                path = urlsplit(head.split(b" ", 2)[1].decode()).path
+                await self._answer(f"http://{host}:{self.port}{path}", path, reader, writer)
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # the client is gone, and its connection with it
+        finally:
+            writer.close()
+
+    async def _answer(
+        self, url: str, path: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._gets[url] += 1
+        kind, _, rest = path[1:].partition("/")
+        order, delay = "", 0.0
+        if kind == "killer":
+            order = DIE
+        elif kind == "freezer" and self._gets[url] == 1:
+            order = FREEZE
+        elif kind == "freezer":
+            delay = SECOND_LOOK
+        elif kind == "slow":
+            delay = int(rest.partition("/")[0]) / 1000
+        self._open[url] += 1
+        try:
+            if kind == "hang":
+                await reader.read()  # until the client hangs up
+                raise ConnectionResetError
+            await asyncio.sleep(delay)
+        finally:
+            self._open[url] -= 1
+        page = body(path)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n"
+        writer.write(f"{head}{ORDER}: {order}\r\n\r\n".encode() + page)
+        await writer.drain()

@@ -1,0 +1,84 @@
+"""Every change of a task's state and lease, written down by the database itself, whoever made it.
+
+Triggers do it, so no code of HashWorld has a part in it; what is rolled back leaves no trace.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.db import connection
+
+_CLOCK = {
+    "mysql": "UTC_TIMESTAMP(6)",
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+}
+_KEY = {
+    "mysql": "BIGINT AUTO_INCREMENT PRIMARY KEY",
+    "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
+}
+_CHANGED = """
+NOT (OLD.state = NEW.state AND OLD.losses = NEW.losses
+     AND COALESCE(OLD.lease_id, 0) = COALESCE(NEW.lease_id, 0))
+"""
+#: For each kind of statement: old state, new state, old lease, new lease, and when to write.
+_TRIGGERS = {
+    "INSERT": ("NEW.id", "NULL", "NEW.state", "NULL", "NEW.lease_id", "1 = 1"),
+    "UPDATE": ("NEW.id", "OLD.state", "NEW.state", "OLD.lease_id", "NEW.lease_id", _CHANGED),
+    "DELETE": ("OLD.id", "OLD.state", "NULL", "OLD.lease_id", "NULL", "1 = 1"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one task; a state of None is before its birth or after its deletion."""
+
+    task: int
+    old: int | None
+    new: int | None
+    old_lease: int | None
+    new_lease: int | None
+    at: datetime
+
+
+def install() -> None:
+    """Make the table and the triggers, in place of earlier ones."""
+    vendor = connection.vendor
+    table = " FROM DUAL" if vendor == "mysql" else ""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS chaos_change")
+        cursor.execute(
+            f"CREATE TABLE chaos_change (id {_KEY[vendor]}, at VARCHAR(32), task BIGINT,"
+            " old INT, new INT, old_lease BIGINT, new_lease BIGINT)"
+        )
+        for statement, (task, old, new, old_lease, new_lease, when) in _TRIGGERS.items():
+            name = f"chaos_{statement.lower()}"
+            insert = (
+                "INSERT INTO chaos_change (at, task, old, new, old_lease, new_lease)"
+                f" SELECT {_CLOCK[vendor]}, {task}, {old}, {new}, {old_lease}, {new_lease}{table}"
+                f" WHERE {when}"
+            )
+            code = f"BEGIN {insert}; END" if vendor == "sqlite" else insert
+            cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+            cursor.execute(
+                f"CREATE TRIGGER {name} AFTER {statement} ON tasks_task FOR EACH ROW {code}"
+            )
+
+
+def remove() -> None:
+    """Take away what `install` made."""
+    with connection.cursor() as cursor:
+        for statement in _TRIGGERS:
+            cursor.execute(f"DROP TRIGGER IF EXISTS chaos_{statement.lower()}")
+        cursor.execute("DROP TABLE IF EXISTS chaos_change")
+
+
+def read() -> list[Change]:
+    """All changes, those of one task in the order in which they were made."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT task, old, new, old_lease, new_lease, at FROM chaos_change ORDER BY id"
+        )
+        return [
+            Change(*row, datetime.fromisoformat(at).replace(tzinfo=UTC))
+            for *row, at in cursor.fetchall()
+        ]
