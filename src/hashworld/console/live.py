@@ -18,7 +18,7 @@ def live(view: View) -> View:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        if False and not admin.site.has_permission(request):
+        if "HX-Request" in request.headers and not admin.site.has_permission(request):
             return HttpResponse(status=401, headers={"HX-Redirect": reverse("admin:index")})
         return admin.site.admin_view(never_cache(view))(request, *args, **kwargs)
 

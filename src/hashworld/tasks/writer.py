@@ -121,7 +121,7 @@ class Writer:
             recorded = _record(batch, self._keep(batch), self._node.pk)
         except (OperationalError, InterfaceError):
             raise
-        except DatabaseError:
+        except (DatabaseError, ValueError):  # the second for text that cannot be encoded
             if len(batch) > 1:
                 # One row that the database refuses must not hold up the others.
                 for ended in batch:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -153,6 +154,18 @@ def test_bad_input_is_one_line_that_names_it(node, arguments, reason):
     assert "\n" not in str(caught.value)
     assert caught.value.returncode == 2
     assert not Job.objects.exists()
+
+
+def test_bad_input_is_told_before_anybody_looks_for_a_node(tmp_path):
+    assert code_of("http://example.com/", "--max-attempts", "99") == 2
+    assert code_of("-f", tmp_path / "missing") == 2
+
+
+def test_log_lines_go_to_standard_error(monkeypatch):
+    handler = logging.StreamHandler(sys.stdout)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    fetch("http://example.com/", "--no-wait")
+    assert handler.stream is sys.stderr
 
 
 def test_json_is_alone_on_standard_output(node, killed_at_once, urls, capsys):

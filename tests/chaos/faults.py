@@ -1,0 +1,116 @@
+"""The faults. Each strikes under load and sees to it that what it breaks is whole again."""
+
+from collections.abc import Callable
+
+from hashworld.nodes import clock
+from hashworld.tasks import moves
+from hashworld.tasks.models import Lease, Task
+from hashworld.tasks.states import State
+from tests.chaos.stage import Stage, StageError
+from tests.chaos.verdict import Fate
+
+Fault = Callable[[Stage, int], None]
+
+
+def kill(stage: Stage, load: int) -> None:
+    """A node is killed for good with leases in its hands: the others take them over."""
+    stage.load(load)
+    name = stage.busy_node()
+    held = stage.held(name)
+    stage.fleet.retire(name)
+    began = clock.now()
+    stage.wait(lambda: not set(stage.held(name)) & set(held), "rescue of a dead node's leases")
+    stage.rescued("kill", held, began)
+    stage.fleet.start(name)
+
+
+def restart(stage: Stage, load: int) -> None:
+    """A node is killed and comes back at once: it takes its own work back."""
+    stage.load(load)
+    name = stage.busy_node()
+    before = stage.incarnation(name)
+    stage.fleet[name].kill()
+    stage.wait(lambda: stage.incarnation(name) != before, "a node that came back")
+
+
+def poison(stage: Stage, load: int) -> None:
+    """A task kills its process each time: it ends as poison, its neighbours succeed."""
+    stage.load(load // 4)
+    stage.page("killer", Fate.POISON)
+    stage.load(load - load // 4)
+
+
+def freeze(stage: Stage, load: int) -> None:
+    """A node stands still for longer than its leases last; what it then brings is refused."""
+    stage.load(load)
+    name = stage.busy_node()
+    zombie = stage.fleet[name]
+    stage.freeze(zombie)
+    held = stage.held(name)
+    began = clock.now()
+    stage.wait(lambda: not set(stage.held(name)) & set(held), "rescue of a frozen node's leases")
+    stage.rescued("freeze", held, began)
+    zombie.thaw()
+
+
+def drain(stage: Stage, load: int) -> None:
+    """A node is asked to stop under load: it leaves, and nothing counts as lost."""
+    stage.load(load)
+    name = stage.busy_node()
+    incarnation = stage.incarnation(name)
+    code = stage.fleet.drain(name)
+    if code or (losses := stage.ledger.losses(incarnation)):
+        raise StageError(f"a drained node ended with {code} and {losses} losses")
+    stage.fleet.start(name)
+
+
+def purge(stage: Stage, load: int) -> None:
+    """The nodes' messages are deleted before they are read: unstarted leases run out."""
+    with stage.standstill():
+        stage.load(load)
+        unstarted = Lease.objects.open().filter(started_at=None)
+        stage.wait(unstarted.exists, "leases on their way")
+        stage.wait(lambda: stage.broker.purge(stage.names()), "messages to delete")
+
+
+def broker_away(stage: Stage, load: int) -> None:
+    """The broker takes nothing while jobs are handed in: they are, and are fetched afterwards."""
+    stage.load(load // 2)
+    stage.busy_node()
+    with stage.broker.away():
+        began = clock.now()
+        stage.load(load - load // 2)
+        seconds = (clock.now() - began).total_seconds()
+        stage.figures["submit_seconds"] = round(seconds, 2)
+
+
+def scheduler(stage: Stage, load: int) -> None:
+    """The scheduler is killed and comes back."""
+    stage.load(load)
+    stage.busy_node()
+    stage.fleet["scheduler"].kill()
+
+
+def cancel(stage: Stage, load: int) -> None:
+    """A person kills tasks whose target never answers."""
+    hanging = [stage.page("hang", Fate.KILLED) for _ in range(5)]
+    stage.load(load)
+    ids = [task_id for task_id, _ in hanging]
+    running = Task.objects.filter(pk__in=ids, state=State.RUNNING)
+    stage.wait(lambda: running.count() == len(ids), "fetches that hang")
+    moves.kill(ids)
+    urls = [url for _, url in hanging]
+    stage.wait(lambda: not any(map(stage.site.waiting, urls)), "an end of what was killed")
+
+
+FAULTS: tuple[Fault, ...] = (
+    kill,
+    restart,
+    poison,
+    freeze,
+    drain,
+    purge,
+    broker_away,
+    scheduler,
+    cancel,
+)

@@ -1,0 +1,354 @@
+"""What a node's writer records, renews and lets go of, one round at a time."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import DatabaseError, OperationalError
+
+from hashworld.nodes import clock
+from hashworld.nodes.models import Node
+from hashworld.tasks import content, moves
+from hashworld.tasks.attempts import Ended
+from hashworld.tasks.content.packs import PackStore
+from hashworld.tasks.holdings import Holdings
+from hashworld.tasks.models import Attempt, Content, Job, Lease, Minute, Task
+from hashworld.tasks.states import State, Verb
+from hashworld.tasks.writer import FLUSH_ROWS, Writer
+from tests.integration.tasks import world
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@dataclass
+class Desk:
+    """A writer that is turned by hand, and what it told the others."""
+
+    node: Node
+    folder: Path
+    turning: bool = True
+    cancelled: list[int] = field(default_factory=list)
+    freed: int = 0
+    now: float = 1000.0
+
+    def __post_init__(self) -> None:
+        self.holdings = Holdings(settings.ENV.lease_seconds)
+        self.writer = Writer(
+            self.node,
+            self.holdings,
+            PackStore(self.node.name, self.folder),
+            cancel=self._cancel,
+            freed=self._free,
+            turning=lambda: self.turning,
+        )
+
+    def hold(self, *leases: Lease) -> None:
+        """Hold started leases; a task's key in the engine is its id and a hundred thousand."""
+        for lease in leases:
+            ids = Task.objects.filter(lease=lease).values_list("pk", flat=True)
+            keys = {task_id: task_id + 100_000 for task_id in ids}
+            self.holdings.add(lease.pk, keys, self.now)
+
+    def turn(self, seconds: float = 0) -> None:
+        self.now += seconds
+        self.writer.run_once(self.now)
+
+    def _cancel(self, keys: Iterable[int]) -> None:
+        self.cancelled += [key - 100_000 for key in keys]
+
+    def _free(self) -> None:
+        self.freed += 1
+
+
+@pytest.fixture
+def desk(node: Node, tmp_path: Path) -> Desk:
+    return Desk(node, tmp_path)
+
+
+def running(desk: Desk, number: int = 1) -> tuple[Job, list[Task]]:
+    job = world.hand_in(*world.pages(number))
+    desk.hold(*world.run())
+    return job, world.tasks(job)
+
+
+def fetched(task: Task, body: bytes = b"hello", **columns: Any) -> Ended:
+    return world.end(
+        task,
+        sha256=hashlib.sha256(body).hexdigest(),
+        size=len(body),
+        compressed=content.compress(body),
+        received=len(body),
+        **columns,
+    )
+
+
+def test_a_flush_records_attempt_content_and_state(desk: Desk) -> None:
+    job, [task] = running(desk)
+    desk.writer.put([fetched(task, title="Hi", timings=(1.0, 2.0, None, 3.0, 6.0))])
+    desk.turn()
+    task.refresh_from_db()
+    assert (task.state, task.status, task.attempts) == (State.SUCCEED, 200, 1)
+    assert task.content is not None
+    assert content_of(desk, task) == b"hello"
+    attempt = Attempt.objects.get()
+    assert (attempt.title, attempt.number, attempt.content_id) == ("Hi", 1, task.content_id)
+    assert (attempt.dns_ms, attempt.tls_ms, attempt.total_ms) == (1.0, None, 6.0)
+    assert attempt.finished_at - attempt.started_at == timedelta(seconds=0.1)
+    job.refresh_from_db()
+    assert job.finished_at is not None
+    assert (len(desk.holdings), desk.freed) == (0, 1)
+    world.check_books()
+
+
+def content_of(desk: Desk, task: Task) -> bytes:
+    assert task.content is not None
+    compressed = PackStore("", desk.folder).read(task.content)
+    return content.zstd.decompress(compressed)
+
+
+def test_the_same_body_is_kept_once(desk: Desk) -> None:
+    _, tasks = running(desk, 3)
+    desk.writer.put(map(fetched, tasks[:2]))
+    desk.turn()
+    desk.writer.put([fetched(tasks[2])])
+    desk.turn()
+    kept = Content.objects.get()
+    assert set(Task.objects.values_list("content_id", flat=True)) == {kept.pk}
+    assert sum(path.stat().st_size for path in desk.folder.iterdir()) < 120
+
+
+def test_what_was_done_is_counted_by_the_minute(desk: Desk) -> None:
+    _, tasks = running(desk, 3)
+    desk.writer.put([fetched(tasks[0]), fetched(tasks[1]), world.end(tasks[2], Verb.FAIL)])
+    desk.turn()
+    counted = Minute.objects.get()
+    assert (counted.succeeded, counted.failed, counted.received) == (2, 1, 10)
+    assert counted.node_id == desk.node.pk
+
+
+def test_a_flush_takes_no_more_than_its_bound(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashworld.tasks.writer.FLUSH_ROWS", 2)
+    job, tasks = running(desk, 3)
+    desk.writer.put(map(world.end, tasks))
+    desk.turn()
+    job.refresh_from_db()
+    assert (job.succeed, job.running) == (2, 1)
+    assert FLUSH_ROWS > 2
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "hashworld.tasks.moves.record",
+        "hashworld.tasks.accounts.settle",
+        "hashworld.tasks.models.Minute.add",
+    ],
+)
+def test_a_flush_that_breaks_off_leaves_nothing_and_is_made_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    _, tasks = running(desk, 2)
+
+    def gone(*_: object) -> None:
+        raise OperationalError(2006, "server has gone away")
+
+    desk.writer.put(map(fetched, tasks))
+    with monkeypatch.context() as away, pytest.raises(OperationalError):
+        away.setattr(part, gone)
+        desk.turn()
+    assert not Attempt.objects.exists()
+    assert not Content.objects.exists()
+    assert not Minute.objects.exists()
+    world.check_books()
+    assert len(desk.holdings) == 2
+    desk.turn()
+    assert {task.state for task in Task.objects.all()} == {State.SUCCEED}
+    assert [content_of(desk, task) for task in Task.objects.all()] == [b"hello"] * 2
+    world.check_books()
+
+
+def test_a_flush_begun_again_after_a_deadlock_names_contents_that_exist(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, [task] = running(desk)
+    add, deadlocks = Minute.add, [OperationalError(1213, "Deadlock found")]
+
+    def fail_once(*arguments: Any) -> None:
+        if deadlocks:
+            # What another transaction registers meanwhile takes the next id.
+            content.register([content.Place("f" * 64, 1, 1, "packs")], clock.now())
+            raise deadlocks.pop()
+        add(*arguments)
+
+    monkeypatch.setattr(Minute, "add", fail_once)
+    desk.writer.put([fetched(task)])
+    monkeypatch.setattr(content, "register", shifting(content.register))
+    desk.turn()
+    task.refresh_from_db()
+    assert task.content is not None
+    assert Content.objects.filter(pk=task.content_id).exists()
+
+
+def shifting(register: Any) -> Any:
+    """The ids that one try was given are not those of the next, as in every server."""
+    tries = iter(range(2))
+
+    def register_elsewhere(places: Any, now: Any) -> Any:
+        for i in range(next(tries, 0)):
+            register([content.Place(f"{i:064}", 1, 1, "packs")], now)
+        return register(places, now)
+
+    return register_elsewhere
+
+
+def test_a_result_that_the_fence_refuses_is_told_and_leaves_no_trace(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, tasks = running(desk, 2)
+    stale = [fetched(task) for task in tasks]
+    moves.kill([tasks[0].pk])
+    desk.writer.put(stale)
+    desk.turn()
+    told = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    assert [line["refused"] for line in told if "refused" in line] == [1]
+    assert Task.objects.get(pk=tasks[0].pk).content_id is None
+    assert Minute.objects.get().succeeded == 1
+    assert len(desk.holdings) == 0
+    world.check_books()
+
+
+@pytest.mark.parametrize("refused", [{"received": -1}, {"title": "\ud800"}])
+def test_a_row_the_database_refuses_does_not_hold_up_its_neighbours(
+    desk: Desk, refused: dict[str, Any]
+) -> None:
+    _, tasks = running(desk, 3)
+    ends = [fetched(task) for task in tasks]
+    for name, value in refused.items():
+        setattr(ends[1], name, value)
+    desk.writer.put(ends)
+    desk.turn()
+    found = [(task.state, task.error) for task in Task.objects.order_by("pk")]
+    good, bad = (State.SUCCEED, ""), (State.RUNTIME_ERROR, "internal")
+    assert found == [good, bad, good]
+    assert Attempt.objects.count() == 3
+    assert len(desk.holdings) == 0
+    world.check_books()
+
+
+@pytest.mark.parametrize("error", [OperationalError(2006, "gone"), OSError(28, "disk full")])
+def test_what_could_not_be_written_is_kept_in_its_order(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    _, tasks = running(desk, 3)
+    desk.writer.put(map(fetched, tasks))
+
+    def fail(_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as away, pytest.raises(type(error)):
+        away.setattr(desk.writer, "_keep", fail)
+        desk.turn()
+    assert [ended.task_id for ended in desk.writer._ended] == [task.pk for task in tasks]
+    assert not issubclass(OSError, DatabaseError)
+    desk.turn()
+    assert {task.state for task in Task.objects.all()} == {State.SUCCEED}
+
+
+def test_held_leases_are_renewed(desk: Desk) -> None:
+    running(desk)
+    lease = Lease.objects.get()
+    soon = clock.now() + timedelta(seconds=1)
+    Lease.objects.update(expires_at=soon)
+    desk.turn(settings.ENV.lease_seconds / 2)
+    lease.refresh_from_db()
+    assert lease.expires_at > soon + timedelta(seconds=10)
+
+
+def test_leases_are_not_renewed_by_a_node_whose_engine_stands_still(desk: Desk) -> None:
+    running(desk)
+    before = Lease.objects.get().expires_at
+    desk.turning = False
+    desk.turn(settings.ENV.lease_seconds / 2)
+    assert Lease.objects.get().expires_at == before
+
+
+def test_a_lease_that_another_took_back_is_let_go_and_its_fetches_cut_off(desk: Desk) -> None:
+    _, tasks = running(desk, 2)
+    [lease] = Lease.objects.all()
+    moves.rescue([lease.pk])
+    desk.turn(settings.ENV.lease_seconds / 2)
+    assert sorted(desk.cancelled) == [task.pk for task in tasks]
+    assert desk.holdings.leases() == []
+
+
+def test_only_the_lost_one_of_two_leases_is_let_go(desk: Desk) -> None:
+    running(desk)
+    running(desk)
+    lost, kept = Lease.objects.order_by("pk")
+    moves.rescue([lost.pk])
+    before = kept.expires_at
+    desk.turn(settings.ENV.lease_seconds / 2)
+    assert desk.holdings.leases() == [kept.pk]
+    kept.refresh_from_db()
+    assert kept.expires_at > before
+
+
+def test_a_lease_not_renewed_in_time_is_trusted_no_longer(desk: Desk) -> None:
+    _, [task] = running(desk)
+    desk.turn(settings.ENV.lease_seconds)
+    assert desk.cancelled == [task.pk]
+    assert desk.holdings.leases() == []
+
+
+def test_a_result_of_a_lease_let_go_still_counts_if_nobody_took_it_back(desk: Desk) -> None:
+    _, [task] = running(desk)
+    desk.turn(settings.ENV.lease_seconds)
+    desk.writer.put([fetched(task)])
+    desk.turn()
+    task.refresh_from_db()
+    assert task.state == State.SUCCEED
+
+
+def test_what_was_killed_is_cut_off_within_two_seconds(desk: Desk) -> None:
+    _, tasks = running(desk, 3)
+    desk.turn()
+    moves.kill([tasks[1].pk])
+    desk.turn(2)
+    assert desk.cancelled == [tasks[1].pk]
+    assert len(desk.holdings) == 2
+    desk.turn(2)
+    assert desk.cancelled == [tasks[1].pk], "it is told once"
+
+
+def test_the_thread_ends_with_nothing_left_unwritten(desk: Desk) -> None:
+    job, tasks = running(desk, 3)
+    desk.writer.start()
+    desk.writer.put(map(fetched, tasks))
+    desk.writer.stop(timeout=20)
+    job.refresh_from_db()
+    assert job.succeed == 3
+
+
+def test_the_thread_survives_a_database_that_is_away_for_a_while(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, wait_until: Any
+) -> None:
+    monkeypatch.setattr("hashworld.tasks.writer.FAILED_SECONDS", 0.01)
+    job, tasks = running(desk, 3)
+    flush, fails = desk.writer._flush, [OperationalError(2006, "gone") for _ in range(3)]
+
+    def fail_at_first() -> None:
+        if fails:
+            raise fails.pop()
+        flush()
+
+    monkeypatch.setattr(desk.writer, "_flush", fail_at_first)
+    desk.writer.put(map(fetched, tasks))
+    desk.writer.start()
+    wait_until(lambda: Job.objects.get(pk=job.pk).finished_at)
+    desk.writer.stop(timeout=20)
+    assert not fails
