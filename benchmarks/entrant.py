@@ -1,20 +1,25 @@
 """What every measured program does: get ready, wait for the word, run, say what it took."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from time import monotonic, process_time
 
+#: Standard output as it was; whatever else is printed goes to the log.
+_answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
 
 def wait() -> bool:
     """Say "ready" and wait for the word; False when there is none any more."""
-    print("ready", flush=True)
+    print("ready", file=_answers, flush=True)
     return bool(sys.stdin.readline())
 
 
 def tell(figures: Mapping[str, float]) -> None:
     """Answer with figures."""
-    print(json.dumps(figures), flush=True)
+    print(json.dumps(figures), file=_answers, flush=True)
 
 
 def measured(work: Callable[[], Mapping[str, float] | None]) -> dict[str, float]:

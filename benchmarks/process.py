@@ -98,12 +98,15 @@ class Entrant(Program):
         command: Sequence[str],
         environment: Mapping[str, str],
         log: Path,
-        patience: float = 120.0,
+        patience: float,
     ) -> None:
         super().__init__(
             command, environment, log, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self._patience = patience
+
+    def wait_until_ready(self) -> None:
+        """Return once it is at the start."""
         if self._answer() != "ready":
             raise self.failure("did not get ready")
 
@@ -126,7 +129,7 @@ class Entrant(Program):
         answered, _, _ = select.select([self.process.stdout], [], [], self._patience)
         if not answered:
             raise self.failure(f"gave no answer in {self._patience:g} s")
-        return self.process.stdout.readline().rstrip("\n")
+        return str(self.process.stdout.readline()).rstrip("\n")
 
 
 class Programs:
@@ -142,10 +145,17 @@ class Programs:
         self._running.append(program)
         return program
 
-    def enter(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Entrant:
-        """Start an entrant; it is ready on return."""
-        entrant = Entrant(command, environment, self._folder / f"{name}.log")
+    def enter(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        patience: float = 120.0,
+    ) -> Entrant:
+        """Start an entrant; it is ready on return. Its silence is borne for `patience` seconds."""
+        entrant = Entrant(command, environment, self._folder / f"{name}.log", patience)
         self._running.append(entrant)
+        entrant.wait_until_ready()
         return entrant
 
     def stop(self, *programs: Program) -> None:

@@ -17,7 +17,8 @@ def require(module: str) -> None:
 
 def make_database(name: str) -> str:
     """An empty database; its URL. The account may make those named test_hashworld_*."""
-    import MySQLdb  # not at the top: without it the services are missing, and they say so
+    # Not at the top: without it the services are missing, and they say so.
+    import MySQLdb  # type: ignore[import-untyped]
 
     server = urlsplit(os.environ["DATABASE_URL"])
     database = f"test_hashworld_{name}"

@@ -64,6 +64,8 @@ class Page(models.Model):
     status = models.PositiveSmallIntegerField(null=True)
     sha256 = models.CharField(max_length=64, default="")
 
+    objects: models.Manager["Page"] = models.Manager()
+
     class Meta:
         app_label = "everyday"
 
@@ -77,11 +79,13 @@ class Body(models.Model):
     page = models.OneToOneField(Page, on_delete=models.CASCADE, primary_key=True)
     data = models.BinaryField()
 
+    objects: models.Manager["Body"] = models.Manager()
+
     class Meta:
         app_label = "everyday"
 
     def __str__(self) -> str:
-        return f"body of {self.page_id}"
+        return f"body of {self.pk}"
 
 
 @cache

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import MySQLdb
+import MySQLdb  # type: ignore[import-untyped]
 import scrapy
 from scrapy.crawler import CrawlerProcess
 from scrapy.http import Response
@@ -56,6 +56,8 @@ class PageSpider(scrapy.Spider):
     """Fetches every page of the table whose id leaves `rest` when divided by `processes`."""
 
     name = "pages"
+    processes: str
+    rest: str
 
     async def start(self) -> AsyncIterator[Any]:
         """The requests."""
@@ -144,5 +146,7 @@ def crawl(processes: str, rest: str) -> None:
 
 
 if __name__ == "__main__":
-    verb, *arguments = sys.argv[1:]
-    {"insert": insert, "crawl": crawl}[verb](*arguments)
+    if sys.argv[1] == "insert":
+        insert(sys.argv[2])
+    else:
+        crawl(*sys.argv[2:])

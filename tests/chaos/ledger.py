@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from django.db.models import Q
 
-from hashworld.nodes import clock
 from hashworld.tasks import content
 from hashworld.tasks.errors import ContentDamaged
 from hashworld.tasks.models import COUNTERS, Attempt, Host, Job, Lease, Task
@@ -89,22 +88,6 @@ class Ledger:
 def page_hash(url: str) -> str:
     """The SHA-256 of the page that the site has at a URL."""
     return hashlib.sha256(body(urlsplit(url).path)).hexdigest()
-
-
-def rescued_after(lease_ids: Iterable[int], began: Any) -> float:
-    """Seconds from a moment until the last task was taken back from these leases."""
-    leases = set(lease_ids)
-    moments = [
-        change.at
-        for change in trace.read()
-        if change.old_lease in leases and change.new_lease is None and change.at >= began
-    ]
-    return max(((moment - began).total_seconds() for moment in moments), default=0.0)
-
-
-def now() -> Any:
-    """The database's time."""
-    return clock.now()
 
 
 def wrong_in_the_books() -> list[str]:

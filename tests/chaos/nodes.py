@@ -137,6 +137,12 @@ class Fleet:
         """Forget a process that is meant to stay away."""
         self._programs.pop(name).kill()
 
+    def drain(self, name: str) -> int:
+        """Ask a node to stop and let it go; its exit code."""
+        program = self._programs.pop(name)
+        program.terminate()
+        return program.wait()
+
     def logs(self) -> str:
         """Everything that any process has ever written."""
         return "".join(
@@ -168,5 +174,3 @@ class Fleet:
 def _obedient(command: Sequence[str]) -> list[str]:
     """The command of a node, with the application that does as a page says."""
     return ["tests.chaos.app" if word == "hashworld.celery" else word for word in command]
-
-

@@ -16,8 +16,6 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from hashworld.embedded.ports import find_free
-
 HOSTS = tuple(f"127.0.0.{number}" for number in range(2, 10))
 #: What tells a node what to do to itself.
 ORDER = "X-Chaos"
@@ -30,14 +28,14 @@ SECOND_LOOK = 2.0
 def body(path: str) -> bytes:
     """The page at a path: a few kilobytes that no other path has."""
     lines = (hashlib.sha256(f"{path} {number}".encode()).hexdigest() for number in range(40))
-    return f"<title>{path}</title>\n{'\n'.join(lines)}\n".encode()
+    return "\n".join([f"<title>{path}</title>", *lines, ""]).encode()
 
 
 class Site:
     """Serves all hosts on one port from a thread of its own while the context lasts."""
 
-    def __init__(self) -> None:
-        self.port = find_free(HOSTS)
+    def __init__(self, port: int) -> None:
+        self.port = port
         self._gets: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
         self._loop = asyncio.new_event_loop()

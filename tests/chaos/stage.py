@@ -1,18 +1,21 @@
 """One run's stage: a site, a fleet, a broker and a ledger, and the waiting for what must come."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 from random import Random
 from threading import Event
 from time import monotonic
 from typing import Any
 
-from django.db import connection
-
+from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks.models import Lease, Task
 from hashworld.tasks.states import State
+from tests.chaos import trace
 from tests.chaos.broker import Broker
 from tests.chaos.ledger import Ledger
 from tests.chaos.nodes import Fleet, Program
@@ -28,37 +31,37 @@ class StageError(Exception):
 
 @dataclass
 class Stage:
-    """Everything that a fault acts on. `lease` is the length of a lease in seconds."""
+    """Everything that a fault acts on.
+
+    `files` are the SQLite files that the nodes share, if they stand on such.
+    """
 
     site: Site
     fleet: Fleet
     broker: Broker
     ledger: Ledger
-    lease: float
+    files: tuple[Path, ...] = ()
     dice: Random = field(default_factory=Random)
-    #: A part of each path, so that no two submissions share a URL.
-    part: int = 0
-    #: Figures of what was seen.
+    #: What was measured.
     figures: dict[str, Any] = field(default_factory=dict)
+    _part: int = 0
 
     def load(self, count: int) -> list[int]:
         """Hand in `count` pages, most of them slow; the ids of their tasks."""
-        self.part += 1
+        self._part += 1
         urls = [
-            self.site.url(f"/{self._kind()}/{self.part}/{number}", number)
+            self.site.url(f"/{self._kind()}/{self._part}/{number}", number)
             for number in range(count)
         ]
         return self.ledger.hand_in(urls)
 
     def page(self, kind: str, fate: Fate = Fate.SUCCEED, **options: Any) -> tuple[int, str]:
         """Hand in one page of a kind on a host of the dice's choice; its task's id and its URL."""
-        self.part += 1
-        url = self.site.url(f"/{kind}/{self.part}", self.dice.randrange(8))
+        self._part += 1
+        url = self.site.url(f"/{kind}/{self._part}", self.dice.randrange(8))
         return self.ledger.hand_in([url], fate, **options)[0], url
 
-    def wait(
-        self, condition: Callable[[], object], what: str, patience: float = PATIENCE
-    ) -> None:
+    def wait(self, condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
         """Wait for a condition; whoever dies meanwhile is started again."""
         deadline = monotonic() + patience
         while not condition():
@@ -80,8 +83,19 @@ class Stage:
         """The open leases of a node."""
         return list(Lease.objects.open().filter(node__name=name).values_list("pk", flat=True))
 
+    def wait_for_rescue(self, name: str, figure: str) -> None:
+        """Wait until a node's present leases are closed; notes how long that took."""
+        began, held = clock.now(), set(self.held(name))
+        self.wait(lambda: not held & set(self.held(name)), "rescue of a silent node's leases")
+        self.figures[figure] = rescued_after(held, began)
+
     def incarnation(self, name: str) -> str:
+        """The present incarnation of a node."""
         return Node.objects.get(name=name).incarnation
+
+    def names(self) -> list[str]:
+        """The names of the nodes."""
+        return [node.name for node in self.fleet.nodes]
 
     def frozen(self) -> list[Program]:
         """The nodes that stand still."""
@@ -97,9 +111,9 @@ class Stage:
             node.thaw()
 
     def freeze(self, node: Program) -> None:
-        """Freeze a node, but not while it locks the one file that is the whole database."""
+        """Freeze a node, but not while it locks a file that all the others need too."""
         node.freeze()
-        while connection.vendor == "sqlite" and not _can_write():
+        while not all(map(_is_free, self.files)):
             node.thaw()
             Event().wait(0.01)
             node.freeze()
@@ -115,15 +129,23 @@ class Stage:
         return sorted(set(names))
 
 
-def _can_write() -> bool:
-    import sqlite3
-    from contextlib import closing
+def rescued_after(lease_ids: Iterable[int], began: datetime) -> float:
+    """Seconds from a moment until the last task was taken back from these leases."""
+    leases = set(lease_ids)
+    moments = [
+        change.at
+        for change in trace.read()
+        if change.old_lease in leases and change.new_lease is None and change.at >= began
+    ]
+    return max((round((moment - began).total_seconds(), 1) for moment in moments), default=0.0)
 
-    name = connection.settings_dict["NAME"]
-    with closing(sqlite3.connect(name, timeout=0.05, isolation_level=None)) as other:
+
+def _is_free(file: Path) -> bool:
+    """Whether a SQLite file can be written to."""
+    with closing(sqlite3.connect(file, timeout=0.05, isolation_level=None)) as connection:
         try:
-            other.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
             return False
-        other.execute("ROLLBACK")
+        connection.execute("ROLLBACK")
     return True

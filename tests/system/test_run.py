@@ -1,5 +1,6 @@
 """`manage.py run`, `fetch` and `demo` with real processes, on the embedded footing."""
 
+import hashlib
 import json
 import os
 import re
@@ -104,16 +105,17 @@ def test_run_tells_where_the_admin_is_and_who_may_log_in(running: Running):
     assert len(re.findall(r"Password \(shown this once\): \S{16,}", text)) == 1
 
 
-def test_what_is_handed_in_is_fetched(running: Running):
+def test_what_is_handed_in_is_fetched(running: Running, tmp_path: Path):
     port = running.environment["HASHWORLD_FETCH_PORTS"]
     urls = [f"http://127.0.0.2:{port}/{name}/1" for name in ("gzip", "busy-once")]
     with subprocess.Popen([sys.executable, "-m", "hashworld.embedded.site", port]) as site:
-        told = manage(running.environment, "fetch", "--json", *urls)
+        told = manage(running.environment, "fetch", "--json", "--output", str(tmp_path), *urls)
         site.kill()
     assert told.returncode == 0, told.stderr
     page, healed = map(json.loads, told.stdout.splitlines())
     assert (page["state"], page["status"], page["title"]) == ("succeed", 200, "Page 1 of 127.0.0.2")
-    assert page["size"] > 10_000
+    body = (tmp_path / f"{page['task']}.html").read_bytes()
+    assert (len(body), hashlib.sha256(body).hexdigest()) == (page["size"], page["sha256"])
     assert (healed["state"], healed["title"]) == ("succeed", "Page 1 of 127.0.0.2")
 
 

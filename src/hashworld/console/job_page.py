@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.template.loader import render_to_string
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from hashworld.console import wording
 from hashworld.console.progress import Progress
@@ -50,9 +50,7 @@ def read(job: Job) -> JobPage:
 
 def bar(progress: Progress) -> SafeString:
     """The job's progress as a bar of its states."""
-    return mark_safe(  # noqa: S308 - a template's output
-        render_to_string("console/bar.html", {"progress": progress})
-    )
+    return render_to_string("console/bar.html", {"progress": progress})
 
 
 def _options(job: Job) -> list[tuple[str, str]]:

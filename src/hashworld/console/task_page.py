@@ -17,7 +17,7 @@ SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One attempt with its times. `kept` when its body is the task's."""
+    """One attempt with its times; `seconds` is all it took, measured or by the clock."""
 
     attempt: Attempt
     seconds: float

@@ -39,7 +39,7 @@ class Preview:
 
 def preview(body: bytes, charset: str) -> Preview:
     """What to show of a body whose server, or whose bytes, told this charset ("" for none)."""
-    begin = body
+    begin = body[:SHOWN]
     text = _decode(begin, charset)
     if text is None:
         begin = body[:HEX_SHOWN]

@@ -6,6 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from hashworld.console.admin.hosts import HostAdmin
 from hashworld.tasks.models import Job, Task
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.states import State
@@ -119,6 +120,14 @@ def test_a_page_costs_a_few_queries_however_long_it_is(
         root.get(LIST)
     with django_assert_max_num_queries(9):
         root.get(f"{LIST}?job={many.pk}&state=0")
+
+
+def test_no_column_sorts_not_even_one_that_could(
+    root: Client, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HostAdmin, "list_display", ("pause_reason",))
+    answer = root.get("/admin/tasks/host/?o=1")
+    assert answer.context["cl"].queryset.query.order_by == ("name",)
 
 
 def act(client: Client, action: str, tasks: list[Task], **data: object) -> str:

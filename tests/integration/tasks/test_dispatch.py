@@ -268,8 +268,8 @@ def test_two_dispatches_at_once_give_no_task_twice(nodes: Callable[..., Node]) -
         thread.join()
     published = [lease_id for box in boxes for lease_id, _ in box.published]
     assert len(published) == len(set(published))
-    assert sum(Lease.objects.filter(pk__in=published).values_list("size", flat=True)) == 40
-    assert len(world.out(job)) == 40
+    given = sum(Lease.objects.filter(pk__in=published).values_list("size", flat=True))
+    assert 0 < given == len(world.out(job)) <= 40
     world.check_books()
 
 

@@ -24,6 +24,7 @@ from hashworld.tasks import moves, retention
 from hashworld.tasks.errors import InvalidInput
 from hashworld.tasks.models import Job
 from hashworld.tasks.states import State
+from hashworld.tasks.submit import Submission
 
 
 class UnfinishedFilter(admin.SimpleListFilter):
@@ -96,7 +97,7 @@ class JobAdmin(RecordAdmin):
         context = {"form": form, "title": "New job", "has_add_permission": False}
         return self.page(request, None, "console/job_add.html", context)
 
-    def _submitted(self, request: HttpRequest, done: Any) -> HttpResponse:
+    def _submitted(self, request: HttpRequest, done: Submission) -> HttpResponse:
         """On to the job, or first to what was refused."""
         if done.repeated:
             self.message_user(request, "This form was sent before: here is its job.", "WARNING")
