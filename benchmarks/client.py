@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> None:
     """Submit the URLs of a file, and wait until so many have succeeded."""
     path, succeeded = arguments
     urls = Path(path).read_text().splitlines()
-    if entrant.wait():
+    if entrant.ready():
         jobs: list[Job] = []
         figures = entrant.measured(lambda: _fetch(urls, int(succeeded), jobs))
         _clear(jobs[0])

@@ -138,5 +138,7 @@ def main(arguments: list[str]) -> None:
     cycle = Cycle(heartbeat.join("backlog", "1", max_tasks=512))
     lands.make()
     lands.assign()
-    while entrant.wait():
+    going = entrant.ready()
+    while going:
         entrant.tell(cycle.run_once())
+        going = entrant.told()

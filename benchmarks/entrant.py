@@ -11,9 +11,14 @@ _answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
 os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
 
-def wait() -> bool:
-    """Say "ready" and wait for the word; False when there is none any more."""
+def ready() -> bool:
+    """Say so once, and wait for the word; False when it will not come."""
     print("ready", file=_answers, flush=True)
+    return told()
+
+
+def told() -> bool:
+    """Wait for the word; False when it will not come."""
     return bool(sys.stdin.readline())
 
 

@@ -31,7 +31,7 @@ async def _fetch_some(session: aiohttp.ClientSession, urls: Iterator[str]) -> No
 def main(path: str) -> None:
     """Fetch the URLs of a file."""
     urls = Path(path).read_text().splitlines()
-    if entrant.wait():
+    if entrant.ready():
         entrant.tell(entrant.measured(lambda: uvloop.run(fetch_all(urls))))
 
 

@@ -127,7 +127,7 @@ def main(verb: str, path: str) -> None:
         with connection.schema_editor() as editor:
             editor.create_model(Page)
             editor.create_model(Body)
-    if entrant.wait():
+    if entrant.ready():
         entrant.tell(entrant.measured(lambda: VERBS[verb](urls)))
     if verb != "fetch":
         app.control.purge()

@@ -125,7 +125,7 @@ def insert(path: str) -> None:
     with connection.cursor() as cursor:
         for table in TABLES.split(";"):
             cursor.execute(table.replace("TABLE", "TABLE IF NOT EXISTS"))
-        if entrant.wait():
+        if entrant.ready():
             entrant.tell(entrant.measured(lambda: _insert(cursor, urls)))
     connection.close()
 
@@ -140,7 +140,7 @@ def _insert(cursor: Any, urls: list[str]) -> None:
 def crawl(processes: str, rest: str) -> None:
     """Fetch this process's share."""
     process = CrawlerProcess(SETTINGS)
-    if entrant.wait():
+    if entrant.ready():
         process.crawl(PageSpider, processes=processes, rest=rest)
         entrant.tell(entrant.measured(process.start))
 

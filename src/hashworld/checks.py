@@ -1,9 +1,9 @@
 """Settings that do not fit together, as Django system checks.
 
-    hashworld.E001  the lease is too short for the heartbeat
-    hashworld.E002  a network to allow or to deny is not a network
-    hashworld.E003  the database is a file, but the broker is a server
-    hashworld.W001  fetches may reach networks that are not public
+hashworld.E001  the lease is too short for the heartbeat
+hashworld.E002  a network to allow or to deny is not a network
+hashworld.E003  the database is a file, but the broker is a server
+hashworld.W001  fetches may reach networks that are not public
 """
 
 from collections.abc import Iterable

@@ -68,7 +68,7 @@ def read() -> Environment:
         "chat_bind": env.str("HASHWORLD_CHAT_BIND", "127.0.0.1:8765"),
         "log_level": env.str("LOG_LEVEL", "INFO", validate=_one_of("DEBUG INFO WARNING ERROR")),
         "log_format": env.str("LOG_FORMAT", "console", validate=_one_of("console json")),
-        "node_name": env.str("HASHWORLD_NODE_NAME", "", validate=validate.Length(max=64)),
+        "node_name": env.str("HASHWORLD_NODE_NAME", "", validate=_NODE_NAME),
         "max_tasks": env.int("HASHWORLD_MAX_TASKS", 512, validate=validate.Range(1, 10_000)),
         "drain_seconds": env.float("HASHWORLD_DRAIN_SECONDS", 20, validate=validate.Range(0, 3600)),
         "heartbeat_seconds": env.float("HASHWORLD_HEARTBEAT_SECONDS", 5, validate=_POSITIVE),
@@ -94,6 +94,11 @@ def read() -> Environment:
     return Environment(**values)
 
 
+#: It names a queue and files.
+_NODE_NAME = validate.Regexp(
+    r"[A-Za-z0-9._-]{0,64}\Z",
+    error="Must be at most 64 letters, digits, dots, dashes and underscores.",
+)
 _POSITIVE = validate.Range(min=0.05, max=3600)
 
 

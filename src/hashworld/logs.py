@@ -50,5 +50,12 @@ def configure(level: str, form: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for noisy in ("amqp", "kombu", "asyncio", "celery.worker.strategy", "celery.app.trace"):
+    for noisy in (
+        "amqp",
+        "kombu",
+        "asyncio",
+        "celery.worker.strategy",
+        "celery.app.trace",
+        "celery.beat",
+    ):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))

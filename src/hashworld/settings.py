@@ -93,7 +93,9 @@ def _database(url: str) -> dict[str, Any]:
     except ValueError as error:
         sys.exit(f"The environment cannot be used: DATABASE_URL: {error}")
     if config["ENGINE"] not in SUPPORTED:
-        sys.exit("The environment cannot be used: DATABASE_URL: must be mysql://... or sqlite:///...")
+        sys.exit(
+            "The environment cannot be used: DATABASE_URL: must be mysql://... or sqlite:///..."
+        )
     config["CONN_HEALTH_CHECKS"] = True
     options = SQLITE_OPTIONS if config["ENGINE"].endswith("sqlite3") else MYSQL_OPTIONS
     config["OPTIONS"] = {**options, **config.get("OPTIONS", {})}
@@ -122,6 +124,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns at every start when it is missing
 WHITENOISE_USE_FINDERS = True
 
 SECURE_CONTENT_TYPE_NOSNIFF = True

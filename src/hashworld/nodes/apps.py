@@ -10,6 +10,7 @@ class NodesConfig(AppConfig):
 
     name = "hashworld.nodes"
     label = "nodes"
+    verbose_name = "Cluster"
 
     def ready(self) -> None:
         """Register the system checks of the whole project."""

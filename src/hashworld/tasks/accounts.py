@@ -25,7 +25,6 @@ class Moved(NamedTuple):
     state: int
     attempts: int
     losses: int
-    lane: int
 
 
 def settle(verb: Verb, moved: Sequence[Moved], now: datetime) -> None:

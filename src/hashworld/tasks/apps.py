@@ -8,3 +8,4 @@ class TasksConfig(AppConfig):
 
     name = "hashworld.tasks"
     label = "tasks"
+    verbose_name = "Work"

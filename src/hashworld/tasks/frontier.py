@@ -34,9 +34,9 @@ def refresh(host_ids: Iterable[int]) -> None:
     """
     host = Host.objects.filter(pk=OuterRef("host_id"))
     open_host = host.filter(paused=False, out__lt=F("ahead"))
-    earliest = Task.objects.filter(
-        host_id=OuterRef("host_id"), lane=OuterRef("lane"), due_at__isnull=False
-    ).order_by("due_at")
+    earliest = Task.objects.filter(host_id=OuterRef("host_id"), lane=OuterRef("lane")).order_by(
+        "due_at"
+    )
     for chunk in rows.chunks(sorted(set(host_ids)), REFRESH_CHUNK):
         # Locked first: what the UPDATE reads is then no older than the last change by another.
         rows.lock(("id",), HostQueue, f"host_id IN ({rows.marks(chunk)})", chunk)

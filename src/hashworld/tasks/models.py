@@ -1,9 +1,9 @@
 """What is kept of jobs and tasks.
 
 Index design, for 100 million tasks: a task is found by its id, in its job, in its host's lane by
-due time while it waits (`due_at` is null in every other state), under its lease, by state from
-the newest job down, and by its URL's hash. Rows of tasks and attempts are written in sets by
-plain SQL, without foreign-key checks: each would lock the parent row at every insert.
+due time while it waits (`lane` and `due_at` are null in every other state), under its lease, by
+state from the newest job down, and by its URL's hash. Rows of tasks and attempts are written in
+sets by plain SQL, without foreign-key checks: each would lock the parent row at every insert.
 """
 
 from collections.abc import Iterable
@@ -197,7 +197,7 @@ class Task(models.Model):
     url = models.CharField(max_length=2048)
     url_hash = models.BigIntegerField(editable=False)
     state = models.PositiveSmallIntegerField(choices=State.choices, default=State.WAITING)
-    lane = models.PositiveSmallIntegerField()
+    lane = models.PositiveSmallIntegerField(null=True)
     due_at = models.DateTimeField(null=True)
     lease = reference("Lease", null=True)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Tries on record.")

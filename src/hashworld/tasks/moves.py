@@ -7,7 +7,7 @@ from it: leases, hosts, queues, counters. Who is not among the moved has lost th
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -26,6 +26,8 @@ from hashworld.transaction import retried
 MAX_LOSSES = 3
 CHUNK = 1000
 LOST: list[rows.Assignment] = [("losses = losses + 1, attempts = attempts + 1", [])]
+#: The index that dispatch reads has an entry with a lane and a due time for waiting tasks only.
+NOT_WAITING: rows.Assignment = ("lane = NULL, due_at = NULL", [])
 
 
 @retried
@@ -48,7 +50,7 @@ def lease(node: Node, portion: Portion) -> Lease | None:
         created_at=now,
         expires_at=now + lease_time(),
     )
-    _write(Verb.LEASE, moved, rows.put("lease_id", new.pk), rows.put("due_at", None))
+    _write(Verb.LEASE, moved, rows.put("lease_id", new.pk), NOT_WAITING)
     out = Counter(task.host_id for task in moved)
     rows.add(Host, "out", out)
     rows.update(Host, out, [rows.put("holder_id", node.pk)])
@@ -85,8 +87,13 @@ def finish(ended: Sequence[Ended], now: datetime) -> set[int]:
         moved = _take(verb, ids=[task_id for task_id, _ in fence], fence=fence)
         winners = [tries[task.id, task.lease_id] for task in moved if task.lease_id]
         record(winners, {task.id: task.attempts + 1 for task in moved}, now)
-        _write(verb, moved, *_ends(verb, winners, now))
-        accounts.settle(verb, moved, now)
+        ends = _ends(winners)
+        if verb is Verb.RETRY_LATER:
+            delays = {end.task_id: end.delay for end in winners}
+            _wait(verb, moved, now, *ends, ("failures = failures + 1", []), delays=delays)
+        else:
+            _write(verb, moved, *ends, rows.put("finished_at", rows.stamp(now)))
+            accounts.settle(verb, moved, now)
         recorded.update(task.id for task in moved)
     return recorded
 
@@ -109,8 +116,8 @@ def rescue(lease_ids: Sequence[int], *, expired: bool = False) -> int:
     suspects = [task for task in running if task.losses + 1 < MAX_LOSSES]
     poison = [task for task in running if task.losses + 1 >= MAX_LOSSES]
     lost(running, nodes, now)
-    _wait_again(Verb.RESCUE, queued, now)
-    _wait_again(Verb.RESCUE, suspects, now, *LOST, lane=SUSPECT)
+    _wait(Verb.RESCUE, queued, now)
+    _wait(Verb.RESCUE, suspects, now, *LOST, lane=SUSPECT)
     end = [rows.put("error", "poison"), rows.put("finished_at", rows.stamp(now))]
     _write(Verb.POISON, poison, *LOST, *end)
     accounts.settle(Verb.POISON, poison, now)
@@ -123,7 +130,7 @@ def release(lease_ids: Sequence[int]) -> int:
     """Give tasks of living leases back unharmed: drain, or a lease that was never published."""
     now = clock.now()
     moved = _take(Verb.RELEASE, leases=lease_ids)
-    _wait_again(Verb.RELEASE, moved, now)
+    _wait(Verb.RELEASE, moved, now)
     accounts.close(lease_ids, now)
     return len(moved)
 
@@ -177,7 +184,7 @@ def _kill(task_ids: Sequence[int]) -> int:
         "killed",
     )
     end = [
-        rows.put("due_at", None),
+        NOT_WAITING,
         rows.put("error", "killed"),
         rows.put("finished_at", rows.stamp(now)),
     ]
@@ -191,16 +198,12 @@ def _kill(task_ids: Sequence[int]) -> int:
 def _retry(task_ids: Sequence[int]) -> int:
     now = clock.now()
     moved = _take(Verb.RETRY, ids=task_ids)
-    jobs = Job.objects.filter(pk__in={task.job_id for task in moved})
-    lanes = dict(jobs.values_list("pk", "priority"))
     fresh: rows.Assignment = (
         "failures = 0, losses = 0, error = '', status = NULL, content_id = NULL,"
         " finished_at = NULL",
         [],
     )
-    for priority in set(lanes.values()):
-        some = [task for task in moved if lanes[task.job_id] == priority]
-        _wait_again(Verb.RETRY, some, now, fresh, lane=priority)
+    _wait(Verb.RETRY, [task._replace(losses=0) for task in moved], now, fresh)
     return len(moved)
 
 
@@ -236,32 +239,45 @@ def _in_sources(verb: Verb) -> str:
     return f"state IN ({', '.join(str(int(state)) for state in MOVES[verb].sources)})"
 
 
-def _wait_again(
+def _wait(
     verb: Verb,
     moved: Sequence[Moved],
     now: datetime,
     *sets: rows.Assignment,
     lane: int | None = None,
+    delays: Mapping[int, float] | None = None,
 ) -> None:
-    frontier.open_lanes((task.host_id, task.lane if lane is None else lane) for task in moved)
-    wait = [rows.put("due_at", rows.stamp(now)), rows.put("lease_id", None)]
-    if lane is not None:
-        wait.append(rows.put("lane", lane))
-    _write(verb, moved, *wait, *sets)
+    """Let tasks wait, in this lane or in their own, until now or until their delays are over."""
+    if not moved:
+        return
+    lanes = {task.id: lane for task in moved} if lane is not None else _lanes(moved)
+    due = {id_: rows.stamp(now + timedelta(seconds=s)) for id_, s in (delays or {}).items()}
+    frontier.open_lanes((task.host_id, lanes[task.id]) for task in moved)
+    _write(
+        verb,
+        moved,
+        rows.case("due_at", due) if due else rows.put("due_at", rows.stamp(now)),
+        rows.case("lane", lanes),
+        rows.put("lease_id", None),
+        *sets,
+    )
     accounts.settle(verb, moved, now)
 
 
-def _ends(verb: Verb, ended: Sequence[Ended], now: datetime) -> list[rows.Assignment]:
-    """The assignments of ended tries, whose rows differ in status, error, content and due time."""
+def _lanes(moved: Sequence[Moved]) -> dict[int, int]:
+    """The lane of each task: its job's priority, or that of suspects after a loss."""
+    jobs = Job.objects.filter(pk__in={task.job_id for task in moved})
+    priorities = dict(jobs.values_list("pk", "priority"))
+    return {task.id: SUSPECT if task.losses else priorities[task.job_id] for task in moved}
+
+
+def _ends(ended: Sequence[Ended]) -> list[rows.Assignment]:
+    """What ended tries leave in their tasks' rows."""
     if not ended:
         return []
-    sets = [
+    return [
         ("attempts = attempts + 1", []),
         rows.case("status", {end.task_id: end.status for end in ended}),
         rows.case("error", {end.task_id: end.error for end in ended}),
         rows.case("content_id", {end.task_id: end.content_id for end in ended}),
     ]
-    if verb is not Verb.RETRY_LATER:
-        return [*sets, rows.put("finished_at", rows.stamp(now))]
-    due = {end.task_id: rows.stamp(now + timedelta(seconds=end.delay)) for end in ended}
-    return [*sets, ("failures = failures + 1, lease_id = NULL", []), rows.case("due_at", due)]

@@ -49,9 +49,19 @@ def case(column: str, values: Mapping[int, Any]) -> Assignment:
     """A value for each row, keyed by id."""
     if len(set(values.values())) == 1:
         return put(column, next(iter(values.values())))
-    whens = " ".join(["WHEN %s THEN %s"] * len(values))
-    flat = [part for pair in values.items() for part in pair]
-    return f"{_quoted(column)} = CASE id {whens} END", flat
+    sql, parameters = _by_id(sorted(values.items()))
+    return f"{_quoted(column)} = {sql}", parameters
+
+
+def _by_id(pairs: Sequence[tuple[int, Any]]) -> Assignment:
+    """A binary search by id: a plain CASE of n branches would cost n steps for each of n rows."""
+    if len(pairs) == 1:
+        return "%s", [pairs[0][1]]
+    middle = len(pairs) // 2
+    lower, lower_values = _by_id(pairs[:middle])
+    upper, upper_values = _by_id(pairs[middle:])
+    sql = f"CASE WHEN id < %s THEN {lower} ELSE {upper} END"
+    return sql, [pairs[middle][0], *lower_values, *upper_values]
 
 
 def update(
@@ -82,7 +92,7 @@ def add(model: type[models.Model], column: str, amounts: Mapping[int, int]) -> N
 
 def select(
     columns: Sequence[str], model: type[models.Model], key: str, values: Iterable[Any]
-) -> Sequence[Any]:
+) -> list[Any]:
     """Columns of the rows whose `key` is one of `values`; the ORM's IN costs ten times as much."""
     wanted = list(values)
     if not wanted:
@@ -93,7 +103,7 @@ def select(
             f" WHERE {key} IN ({marks(wanted)})",
             wanted,
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def lock(

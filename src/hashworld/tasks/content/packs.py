@@ -3,14 +3,17 @@
 A record is a header (magic, SHA-256, sizes, CRC-32 of all of these) and the compressed bytes. A
 flush appends its records and syncs the file once; after that, and only then, the database names
 their places. What a crash left half written at the end of a pack was never named: it is
-recognised by its length and cut off when the node starts again.
+recognised by its length and cut off when the node starts again. Damage before a whole record is no
+torn tail and is left as it is: `read` tells which bodies it hit.
 """
 
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from uuid import uuid4
 
@@ -83,9 +86,16 @@ class PackStore:
     def mend(self) -> int:
         """Cut the torn tails of this node's earlier packs; the bytes cut off."""
         cut = 0
-        for path in self._folder.glob(f"{self._node}-*.pack"):
+        ours = re.compile(rf"{re.escape(self._node)}-[0-9a-f]{{12}}\.pack")
+        for path in self._folder.glob("*.pack"):
+            # Another node's name may begin with this one's, and its pack grows while we look.
+            if not ours.fullmatch(path.name):
+                continue
             whole = end_of_records(path)
             torn = path.stat().st_size - whole
+            if torn and _goes_on(path, whole):
+                log.error("a pack is damaged", pack=path.name, offset=whole)
+                continue
             if torn:
                 os.truncate(path, whole)
                 log.warning("cut the torn tail of a pack", pack=path.name, bytes=torn)
@@ -116,11 +126,10 @@ def header(sha256: bytes, size: int, stored: int) -> bytes:
     return fields + _CRC.pack(zlib.crc32(fields))
 
 
-def records(path: Path) -> Iterator[tuple[bytes, int, int]]:
-    """(SHA-256, offset, end) of each whole record of a pack."""
+def records(path: Path, offset: int = 0) -> Iterator[tuple[bytes, int, int]]:
+    """(SHA-256, offset, end) of each whole record of a pack from `offset` on, up to a broken one."""
     total = path.stat().st_size
     with path.open("rb") as file:
-        offset = 0
         while offset + HEADER <= total:
             file.seek(offset)
             head = file.read(HEADER)
@@ -136,6 +145,15 @@ def records(path: Path) -> Iterator[tuple[bytes, int, int]]:
 def end_of_records(path: Path) -> int:
     """Where the whole records of a pack end."""
     return max((end for _, _, end in records(path)), default=0)
+
+
+def _goes_on(path: Path, offset: int) -> bool:
+    """Whether a whole record follows somewhere after a broken one."""
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        while (offset := data.find(MAGIC, offset + 1)) >= 0:
+            if any(records(path, offset)):
+                return True
+    return False
 
 
 def _write(file: int, data: bytearray, offset: int) -> None:
