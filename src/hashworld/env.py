@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from environs import EnvError, FileAwareEnv, validate
+from environs import EnvValidationError, FileAwareEnv, validate
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,8 +53,19 @@ class Environment:
 def read() -> Environment:
     """Read and check the environment; raises EnvironmentInvalid naming every wrong variable."""
     env = FileAwareEnv(eager=False, strip_whitespace=True)
+    try:
+        values = _values(env)
+        env.seal()
+    except EnvValidationError as error:
+        raise EnvironmentInvalid(_told(error.error_messages)) from error
+    except ValueError as error:  # a NAME_FILE that cannot be read
+        raise EnvironmentInvalid(str(error)) from error
+    return Environment(**values)
+
+
+def _values(env: FileAwareEnv) -> dict[str, Any]:
     data_dir = Path(env.str("HASHWORLD_DATA_DIR", str(PROJECT_ROOT / "data"))).absolute()
-    values: dict[str, Any] = {
+    return {
         "data_dir": data_dir,
         "database_url": _database_url(env, data_dir),
         "broker_url": env.str("CELERY_BROKER_URL", f"hashworld:///{data_dir}/broker.sqlite3"),
@@ -87,11 +98,17 @@ def read() -> Environment:
         "fetch_ports": env.list("HASHWORLD_FETCH_PORTS", [80, 443, 8080, 8443], subcast=int),
         "fetch_user_agent": env.str("HASHWORLD_FETCH_USER_AGENT", "HashWorld"),
     }
-    try:
-        env.seal()
-    except EnvError as error:
-        raise EnvironmentInvalid(str(error)) from error
-    return Environment(**values)
+
+
+def _told(mistakes: Any) -> str:
+    """A line for each variable; for a list, environs tells the numbers of its wrong items."""
+    return "".join(
+        f"\n  {name}: "
+        + " ".join(
+            why if isinstance(why, str) else f"Item {why + 1} cannot be used." for why in reasons
+        )
+        for name, reasons in mistakes.items()
+    )
 
 
 #: It names a queue and files.

@@ -38,9 +38,10 @@ class Site:
         self.port = port
         self._gets: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
-        self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="site", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._main()), name="site", daemon=True
+        )
 
     def url(self, path: str, host: int = 0) -> str:
         """The URL of a path on one of the hosts, counted round."""
@@ -73,20 +74,15 @@ class Site:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join()
 
-    def _run(self) -> None:
-        start = asyncio.start_server(self._serve, list(HOSTS), self.port, backlog=1024)
-        server = self._loop.run_until_complete(start)
+    async def _main(self) -> None:
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._serve, list(HOSTS), self.port, backlog=1024)
         self._ready.set()
-        self._loop.run_forever()
+        await self._stopped.wait()
         server.close()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host = writer.get_extra_info("sockname")[0]

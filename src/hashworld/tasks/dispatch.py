@@ -95,7 +95,8 @@ def _lease(node_id: int) -> list[Lease]:
     loads = load(now)
     if node is None or node_id not in loads:
         return []
-    hosts = _hosts(node, loads, now)
+    calmest = min(loads, key=lambda id_: (loads[id_].out, id_)) == node_id
+    hosts = _hosts(node, loads, calmest, now)
     allowed = {host.pk: host.ahead - host.out for host in hosts.values()}
     queues = list(hosts)
     due = frontier.due(share(queues, allowed, loads[node_id].room), now)
@@ -103,7 +104,7 @@ def _lease(node_id: int) -> list[Lease]:
         due,
         loads[node_id],
         allowed,
-        calmest=min(loads, key=lambda id_: (loads[id_].out, id_)) == node_id,
+        calmest=calmest,
         held={host.pk for host in hosts.values() if host.holder_id == node_id},
         lease_size=LEASE_SIZE,
     )
@@ -113,7 +114,9 @@ def _lease(node_id: int) -> list[Lease]:
     return [lease for lease in leases if lease]
 
 
-def _hosts(node: Node, loads: dict[int, Load], now: datetime) -> dict[tuple[int, int], Host]:
+def _hosts(
+    node: Node, loads: dict[int, Load], calmest: bool, now: datetime
+) -> dict[tuple[int, int], Host]:
     """The hosts to take from, locked, by (host id, lane) in the order of service."""
     room = loads[node.pk].room
     candidates: dict[tuple[int, int], None] = {}
@@ -131,7 +134,9 @@ def _hosts(node: Node, loads: dict[int, Load], now: datetime) -> dict[tuple[int,
     return {
         (host_id, lane): found[host_id]
         for host_id, lane in candidates
-        if host_id in found and _ours(found[host_id], node, owners, loads)
+        if host_id in found
+        # The node to empty for a suspect may have it wherever its host's land lies.
+        and ((calmest and lane == SUSPECT) or _ours(found[host_id], node, owners, loads))
     }
 
 

@@ -3,6 +3,7 @@
 What goes wrong there is logged and left to the sweep of every second; nobody waits for it.
 """
 
+from collections.abc import Sequence
 from threading import Event, Lock, Thread
 
 import structlog
@@ -20,29 +21,36 @@ class Dispatcher:
     """A thread that dispatches whenever it is nudged; nudges that come together count as one."""
 
     def __init__(self) -> None:
-        self._wanted = Event()
+        self._woken = Event()
+        self._wanted: set[int | None] = set()
         self._lock = Lock()
         self._thread: Thread | None = None
 
-    def nudge(self) -> None:
-        """Ask for a dispatch soon; returns at once."""
-        self._wanted.set()
+    def nudge(self, node_id: int | None = None) -> None:
+        """Ask for a dispatch soon, to one node or to all of them; returns at once."""
         with self._lock:
+            self._wanted.add(node_id)
+            self._woken.set()
             if self._thread is None or not self._thread.is_alive():
                 self._thread = Thread(target=self._loop, name="dispatcher", daemon=True)
                 self._thread.start()
 
     def _loop(self) -> None:
         while True:
-            self._wanted.wait()
-            self._wanted.clear()
-            self.run_once()
+            self._woken.wait()
+            with self._lock:
+                self._woken.clear()
+                wanted, self._wanted = self._wanted, set()
+            self.run_once(None if None in wanted else [id_ for id_ in wanted if id_])
 
-    def run_once(self) -> int:
-        """Dispatch now; the number of tasks given, 0 when database or broker are away."""
+    def run_once(self, node_ids: Sequence[int] | None = None) -> int:
+        """Dispatch now, to all nodes or to these; the number of tasks given.
+
+        0 when database or broker are away.
+        """
         close_old_connections()
         try:
-            return dispatch(CeleryPublisher(app))
+            return dispatch(CeleryPublisher(app), node_ids)
         except (BrokerError, OSError, DatabaseError) as error:
             log.warning("could not dispatch; the sweep tries again", error=str(error))
             connection.close()

@@ -52,7 +52,7 @@ class Runner:
             self.holdings,
             self._store,
             cancel=self._cancel,
-            freed=dispatcher.nudge,
+            freed=lambda: dispatcher.nudge(node.pk),
             turning=lambda: monotonic() - self._engine.ticked_at < STUCK_SECONDS,
         )
         self._finishers = [

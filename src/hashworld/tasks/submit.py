@@ -125,10 +125,13 @@ class _Intake:
         if not good:
             return
         hosts = self._host_ids({url.host for url in good})
+        first = self._job is None
         self._job, accepted = self._write(good, hosts)
         self._accepted += accepted
         self._duplicated += len(good) - accepted
-        dispatcher.nudge()
+        if first:
+            # Nodes that have begun ask for more themselves.
+            dispatcher.nudge()
 
     def seal(self) -> Submission:
         """Close the job: all its tasks are in."""
@@ -139,6 +142,7 @@ class _Intake:
         with transaction.atomic():
             self._mark(job, sealed_at=now, refused=self._refused, duplicated=self._duplicated)
             accounts.finish_jobs([job.pk], now)
+        dispatcher.nudge()
         job.refresh_from_db()
         return Submission(job, self._accepted, self._duplicated, self._refused, self._errors)
 

@@ -127,7 +127,7 @@ def header(sha256: bytes, size: int, stored: int) -> bytes:
 
 
 def records(path: Path, offset: int = 0) -> Iterator[tuple[bytes, int, int]]:
-    """(SHA-256, offset, end) of each whole record of a pack from `offset` on, up to a broken one."""
+    """(SHA-256, offset, end) of each whole record from `offset` on, up to the first broken one."""
     total = path.stat().st_size
     with path.open("rb") as file:
         while offset + HEADER <= total:
