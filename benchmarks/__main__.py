@@ -40,8 +40,12 @@ def main() -> int:
 def run(script: str) -> tuple[int, dict[str, float]]:
     """Show what a script says; its exit code and the figures of its last line."""
     figures: dict[str, float] = {}
+    # In a group of its own, so that a Ctrl-C at the terminal reaches it once, through us.
     child = subprocess.Popen(
-        [sys.executable, "-m", f"benchmarks.{script}"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", f"benchmarks.{script}"],
+        stdout=subprocess.PIPE,
+        text=True,
+        process_group=0,
     )
     assert child.stdout is not None
     try:
@@ -51,10 +55,11 @@ def run(script: str) -> tuple[int, dict[str, float]]:
             else:
                 print(line, end="", flush=True)
         return child.wait(), figures
-    except BaseException:
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         child.send_signal(signal.SIGINT)
         child.wait(PATIENCE)
-        raise
+        return 128 + signal.SIGINT, figures
     finally:
         child.stdout.close()
 

@@ -14,13 +14,14 @@ POLL = 0.02
 
 
 def main(arguments: list[str]) -> None:
-    """Submit the URLs of a file, and wait until so many have succeeded."""
+    """Submit the URLs of a file, wait until so many have succeeded, and end the others."""
     path, succeeded = arguments
     urls = Path(path).read_text().splitlines()
     if entrant.ready():
         jobs: list[Job] = []
         figures = entrant.measured(lambda: _fetch(urls, int(succeeded), jobs))
-        _clear(jobs[0])
+        if figures["done"]:
+            _clear(jobs[0])
         entrant.tell(figures)
 
 
@@ -42,7 +43,7 @@ def _succeeded(job: Job) -> int:
 
 
 def _clear(job: Job) -> None:
-    """End what is left of the job, and wait until no node holds anything of it."""
+    """End what is left of the job, and wait until no node holds anything."""
     moves.kill_job(job.pk)
     while Lease.objects.open().exists():
         Event().wait(POLL)

@@ -12,7 +12,7 @@ from benchmarks.cluster import Cluster
 from benchmarks.process import Programs
 from benchmarks.services import make_database
 
-#: What reference comparisons give every program.
+#: Worker processes of every program but bare aiohttp.
 PROCESSES = 2
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from benchmarks.process import Programs
+from benchmarks.process import ProgramFailed, Programs
 from benchmarks.target import Target
 
 
@@ -24,7 +24,10 @@ class Stage:
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """Set it up; whatever happens, Ctrl-C and SIGTERM included, nothing is left behind."""
+    """Set it up; whatever happens, Ctrl-C and SIGTERM included, nothing is left behind.
+
+    A program that failed ends the script with its message.
+    """
     signal.signal(signal.SIGTERM, _terminated)
     with tempfile.TemporaryDirectory(prefix="hashworld-bench-") as name:
         folder = Path(name)
@@ -33,6 +36,10 @@ def stage() -> Iterator[Stage]:
             target.start()
             with Programs(folder) as programs:
                 yield Stage(folder, programs, target)
+        except ProgramFailed as error:
+            sys.exit(str(error))
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
         finally:
             target.stop()
 

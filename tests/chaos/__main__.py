@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=2, help="on each footing (%(default)s)")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--lease", type=float, default=5, help="seconds; a heartbeat is a third")
+    parser.add_argument("--only", default="", help="these faults, comma-separated")
     parser.add_argument("--keep", action="store_true", help="keep data and logs, and say where")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, terminated)
@@ -74,6 +75,7 @@ def run(footing: str, options: argparse.Namespace, tasks: int) -> dict[str, Any]
         command = [
             *(sys.executable, "-c", _WITH_DJANGO, str(folder), footing),
             *(f"--tasks={tasks}", f"--nodes={options.nodes}", f"--seed={options.seed}"),
+            f"--only={options.only}",
         ]
         child = subprocess.Popen(command, env=variables, cwd=ROOT)
         try:

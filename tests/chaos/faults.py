@@ -47,8 +47,10 @@ def freeze(stage: Stage, load: int) -> None:
     name = stage.busy_node()
     zombie = stage.fleet[name]
     stage.freeze(zombie)
-    stage.wait_for_rescue(name, "rescue_after_freeze_seconds")
-    zombie.thaw()
+    try:
+        stage.wait_for_rescue(name, "rescue_after_freeze_seconds")
+    finally:
+        zombie.thaw()
 
 
 def drain(stage: Stage, load: int) -> None:

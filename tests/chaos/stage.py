@@ -104,11 +104,14 @@ class Stage:
     @contextmanager
     def standstill(self) -> Iterator[None]:
         """Every node stands still while the context lasts."""
-        for node in self.fleet.nodes:
-            self.freeze(node)
-        yield
-        for node in self.fleet.nodes:
-            node.thaw()
+        nodes = self.fleet.nodes
+        try:
+            for node in nodes:
+                self.freeze(node)
+            yield
+        finally:
+            for node in nodes:
+                node.thaw()
 
     def freeze(self, node: Program) -> None:
         """Freeze a node, but not while it locks a file that all the others need too."""

@@ -15,14 +15,12 @@ from django.db.models import Count, Max, Q, Sum
 from hashworld.nodes import clock
 from hashworld.nodes.models import Land, Node
 from hashworld.tasks import frontier, moves, rows
-from hashworld.tasks.models import SUSPECT, Host, Lease, Priority
+from hashworld.tasks.models import SUSPECT, Host, Lease
 from hashworld.tasks.portion import ALONE, Load, portions, share
 from hashworld.transaction import retried
 
 #: The most tasks of one lease.
 LEASE_SIZE = 500
-#: Lanes in the order in which they are served.
-LANES = (SUSPECT, *sorted(Priority.values, reverse=True))
 
 
 class Publisher(Protocol):
@@ -119,12 +117,7 @@ def _hosts(
 ) -> dict[tuple[int, int], Host]:
     """The hosts to take from, locked, by (host id, lane) in the order of service."""
     room = loads[node.pk].room
-    candidates: dict[tuple[int, int], None] = {}
-    for lane in LANES:
-        for holder in (node.pk, None):
-            candidates |= dict.fromkeys(frontier.ready(lane, holder, now, room))
-        if len(candidates) >= room:
-            break
+    candidates = frontier.ready(node.pk, now, room)
     found = _locked(node, {host_id for host_id, _ in candidates})
     owners = dict(
         Land.objects.filter(pk__in={host.land for host in found.values()}).values_list(

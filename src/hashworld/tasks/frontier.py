@@ -6,18 +6,21 @@ row for each host and lane, whose `ready_at` this module derives from the tasks 
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Greatest
 
 from hashworld.tasks import rows
-from hashworld.tasks.models import Host, HostQueue, Task
+from hashworld.tasks.models import SUSPECT, Host, HostQueue, Priority, Task
 from hashworld.tasks.portion import Due
 
 REFRESH_CHUNK = 500
 #: SQLite takes at most 500 parts of a UNION; a statement of this size stays cheap to parse.
 UNION_CHUNK = 100
+#: Lanes in the order in which they are served.
+LANES = (SUSPECT, *sorted(Priority.values, reverse=True))
 
 
 def open_lanes(lanes: Iterable[tuple[int, int]]) -> None:
@@ -50,10 +53,24 @@ def refresh(host_ids: Iterable[int]) -> None:
         )
 
 
-def ready(lane: int, holder_id: int | None, now: datetime, limit: int) -> list[tuple[int, int]]:
-    """(host id, lane) of queues that are ready, the longest ready first."""
-    queues = HostQueue.objects.filter(lane=lane, holder_id=holder_id, ready_at__lte=now)
-    return list(queues.order_by("ready_at").values_list("host_id", "lane")[:limit])
+def ready(node_id: int, now: datetime, limit: int) -> list[tuple[int, int]]:
+    """(host id, lane) of queues that a node may be given from, in the order of service.
+
+    Lane after lane; in each first those of hosts that the node holds, then those that nobody
+    holds, and of each kind at most `limit`, the longest ready first.
+    """
+    part = (
+        "SELECT * FROM (SELECT host_id, lane FROM tasks_hostqueue"
+        " WHERE holder_id {} AND lane = %s AND ready_at <= %s ORDER BY ready_at LIMIT %s) AS q"
+    )
+    parts: list[str] = []
+    parameters: list[Any] = []
+    for lane in LANES:
+        parts += [part.format("= %s"), part.format("IS NULL")]
+        parameters += [node_id, *(bounds := (lane, rows.stamp(now), limit)), *bounds]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), parameters)
+        return list(cursor.fetchall())
 
 
 def due(queues: dict[tuple[int, int], int], now: datetime) -> list[Due]:

@@ -72,14 +72,18 @@ class Writer:
     def put(self, ended: Iterable[Ended]) -> None:
         """Hand over ended tries; returns at once."""
         self._ended.extend(ended)
-        if len(self._ended) >= FLUSH_ROWS:
-            self._wake.set()
+        self._wake_if_worth_it()
 
     def stop(self, timeout: float) -> None:
         """Flush what is there and end the thread."""
         self._stopping = True
         self._wake.set()
         self._thread.join(timeout)
+
+    def _wake_if_worth_it(self) -> None:
+        """Do not wait for more when a set is full, or when nothing more is under way."""
+        if len(self._ended) >= min(FLUSH_ROWS, max(1, len(self._holdings))):
+            self._wake.set()
 
     def _loop(self) -> None:
         while not (self._stopping and not self._ended):
@@ -115,6 +119,7 @@ class Writer:
             raise
         self._holdings.done((ended.lease_id, ended.task_id) for ended in batch)
         self._freed()
+        self._wake_if_worth_it()
 
     def _record(self, batch: list[Ended]) -> None:
         try:

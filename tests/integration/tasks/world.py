@@ -138,7 +138,8 @@ def check_books() -> None:
         assert {host.holder_id} - {None} == holders.get(host.pk, set()), f"holder of {host.name}"
         assert host.out <= host.ahead, f"bound of {host.name}"
     for task in found:
-        assert (task.due_at is not None) == (task.state == State.WAITING), f"due time of {task}"
+        waits = task.state == State.WAITING
+        assert (task.due_at is not None) == (task.lane is not None) == waits, f"place of {task}"
         assert (task.finished_at is not None) == (task.state in TERMINAL), f"end of {task}"
         assert task.attempts == Attempt.objects.filter(task=task).count(), f"history of {task}"
     check_queues()

@@ -1,0 +1,196 @@
+"""A node whole but for Celery: leases in, pages fetched, and a drain that loses nothing."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from hashworld.nodes.models import Node
+from hashworld.tasks import content, moves
+from hashworld.tasks.models import Attempt, Job, Lease, Task
+from hashworld.tasks.runner import Runner
+from hashworld.tasks.states import State
+from hashworld.tasks.submit import submit
+from tests.integration.tasks import world
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Site(ThreadingHTTPServer):
+    """Answers at once, but for paths with "slow" in them: those wait until it is told to go on."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Page)
+        self.go_on = threading.Event()
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}).start()
+
+    def urls(self, *paths: str) -> list[str]:
+        return [f"http://127.0.0.1:{self.port}/{path}" for path in paths]
+
+    def close(self) -> None:
+        self.go_on.set()
+        self.shutdown()
+        self.server_close()
+
+
+class Page(BaseHTTPRequestHandler):
+    server: Site
+
+    def do_GET(self) -> None:
+        if "slow" in self.path:
+            self.server.go_on.wait(30)
+        status = 404 if "missing" in self.path else 200
+        body = f"<title>{self.path}</title>".encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except OSError:
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def site(settings: Any) -> Iterator[Site]:
+    site = Site()
+    settings.ENV = replace(
+        settings.ENV, fetch_allow_networks=["127.0.0.0/8"], fetch_ports=[site.port]
+    )
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def runner(site: Site, node: Node) -> Iterator[Runner]:
+    runner = Runner(node)
+    runner.start()
+    yield runner
+    if not runner._draining:
+        site.go_on.set()
+        runner.drain(grace=10)
+
+
+def take(runner: Runner) -> int:
+    return sum(runner.take(lease.pk) for lease in world.give())
+
+
+Wait = Callable[..., None]
+
+
+def test_what_a_lease_holds_is_fetched_and_kept(
+    runner: Runner, site: Site, wait_until: Wait
+) -> None:
+    job = submit(site.urls("a", "b", "missing")).job
+    assert take(runner) == 3
+    wait_until(lambda: Job.objects.get(pk=job.pk).finished_at)
+    good, _, missing = world.tasks(job)
+    assert (good.state, good.status) == (State.SUCCEED, 200)
+    assert good.content is not None
+    assert content.read(good.content) == b"<title>/a</title>"
+    assert (missing.state, missing.error) == (State.RUNTIME_ERROR, "client_error")
+    assert Attempt.objects.get(task=good).title == "/a"
+    world.check_books()
+
+
+def test_a_lease_that_comes_twice_is_taken_once(
+    runner: Runner, site: Site, wait_until: Wait
+) -> None:
+    job = submit(site.urls("a")).job
+    [lease] = world.give()
+    assert [runner.take(lease.pk), runner.take(lease.pk)] == [1, 0]
+    wait_until(lambda: Job.objects.get(pk=job.pk).finished_at)
+    assert Attempt.objects.count() == 1
+
+
+def test_a_killed_fetch_is_cut_off(runner: Runner, site: Site, wait_until: Wait) -> None:
+    job = submit(site.urls("slow")).job
+    take(runner)
+    wait_until(lambda: runner.in_flight == 1)
+    moves.kill_job(job.pk)
+    wait_until(lambda: runner.in_flight == 0, timeout=5)
+    assert len(runner.holdings) == 0
+    assert [task.state for task in world.tasks(job)] == [State.KILLED]
+
+
+def test_a_drain_lets_fetches_end_and_gives_back_what_did_not(
+    runner: Runner, site: Site, wait_until: Wait
+) -> None:
+    job = submit(site.urls("a", "slow")).job
+    take(runner)
+    wait_until(lambda: Task.objects.filter(state=State.SUCCEED).exists())
+    runner.drain(grace=0)
+    quick, slow = world.tasks(job)
+    assert quick.state == State.SUCCEED
+    assert (slow.state, slow.losses, slow.attempts) == (State.WAITING, 0, 0)
+    assert not Lease.objects.open().exists()
+    world.check_books()
+
+
+def test_a_drain_waits_for_what_ends_within_its_grace(
+    runner: Runner, site: Site, wait_until: Wait
+) -> None:
+    job = submit(site.urls("slow")).job
+    take(runner)
+    wait_until(lambda: runner.in_flight == 1)
+    threading.Timer(0.3, site.go_on.set).start()
+    runner.drain(grace=20)
+    assert [task.state for task in world.tasks(job)] == [State.SUCCEED]
+
+
+def test_a_kill_that_is_seen_while_the_node_drains_ends_nothing_else(
+    runner: Runner, site: Site, wait_until: Wait
+) -> None:
+    job = submit(site.urls("slow1", "slow2")).job
+    take(runner)
+    wait_until(lambda: runner.in_flight == 2)
+    runner._engine.stop(timeout=10)
+    moves.kill([world.tasks(job)[0].pk])
+    # The writer looks for kills; the engine that it would tell has stopped.
+    wait_until(lambda: len(runner.holdings) == 1)
+    assert runner._writer._thread.is_alive()
+    runner.drain(grace=0)
+    assert [task.state for task in world.tasks(job)] == [State.KILLED, State.WAITING]
+
+
+def test_a_lease_that_comes_while_the_node_drains_goes_back(runner: Runner, site: Site) -> None:
+    job = submit(site.urls("a")).job
+    [lease] = world.give()
+    runner.drain(grace=0)
+    assert runner.take(lease.pk) == 0
+    [task] = world.tasks(job)
+    assert (task.state, task.losses) == (State.WAITING, 0)
+
+
+def test_a_lease_taken_just_when_the_engine_stops_goes_back(runner: Runner, site: Site) -> None:
+    job = submit(site.urls("a")).job
+    [lease] = world.give()
+    runner._engine.stop(timeout=10)
+    assert runner.take(lease.pk) == 0
+    [task] = world.tasks(job)
+    assert (task.state, task.losses) == (State.WAITING, 0)
+    world.check_books()
+
+
+def test_a_response_that_cannot_be_finished_is_our_own_fault(
+    runner: Runner, site: Site, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("hashworld.tasks.runner.finish", fail)
+    job = submit(site.urls("a")).job
+    take(runner)
+    wait_until(lambda: Job.objects.get(pk=job.pk).finished_at)
+    [task] = world.tasks(job)
+    assert (task.state, task.error) == (State.RUNTIME_ERROR, "internal")
+    assert Attempt.objects.get().detail == "ZeroDivisionError: oops"
