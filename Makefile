@@ -10,7 +10,7 @@ compile := uv pip compile pyproject.toml --universal --python-version 3.11 --gen
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup-run ## Fetch a demo site of its own, or the addresses in a file (URLS=list.txt), and show the admin.
+demo: setup-run ## Fetch a demo site of its own, or the addresses in a file (URLS=list.txt), and print what came of it.
 	@$(python) src/manage.py demo $(if $(URLS),--file "$(URLS)")
 
 run: setup-run ## Run HashWorld whole on this machine: web, node and scheduler, without any server.

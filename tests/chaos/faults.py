@@ -2,16 +2,12 @@
 
 from collections.abc import Callable
 
-from hashworld.embedded.roles import NODE_THREADS
 from hashworld.nodes import clock
 from hashworld.tasks import moves
-from hashworld.tasks.models import Lease, Task
+from hashworld.tasks.models import Task
 from hashworld.tasks.states import State
 from tests.chaos.stage import Stage, StageError
 from tests.chaos.verdict import Fate
-
-#: The messages that a node has in its hands before it takes the first: one for each Celery thread.
-PREFETCHED = NODE_THREADS
 
 Fault = Callable[[Stage, int], None]
 
@@ -67,13 +63,8 @@ def drain(stage: Stage, load: int) -> None:
 def purge(stage: Stage, load: int) -> None:
     """The nodes' messages are deleted before they are read: unstarted leases run out."""
     with stage.standstill():
-        on_their_way = Lease.objects.open().filter(started_at=None)
-        # RabbitMQ hands a node its first messages at once, where no purge finds them.
-        for number in range(1, PREFETCHED + 3):
-            stage.load(load // 20)
-            stage.wait(lambda: on_their_way.count() >= number, "leases on their way")  # noqa: B023
-        stage.wait(lambda: stage.broker.purge(stage.names()), "messages to delete")
-    stage.load(load - (PREFETCHED + 2) * (load // 20))
+        stage.lose_messages(load // 4)
+    stage.load(load - load // 4)
 
 
 def broker_away(stage: Stage, load: int) -> None:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
 #: Seconds after which a process that died is started again.
 RESTART_AFTER = 1.0
+SCHEDULER = "scheduler"
 
 
 class FleetError(Exception):
@@ -110,7 +111,7 @@ class Fleet:
 
     @property
     def nodes(self) -> list[Program]:
-        return [p for name, p in self._programs.items() if name != "scheduler"]
+        return [p for name, p in self._programs.items() if name != SCHEDULER]
 
     def __getitem__(self, name: str) -> Program:
         return self._programs[name]
@@ -120,7 +121,7 @@ class Fleet:
         for name in names:
             self._programs[name] = self._launch(name)
         for name in names:
-            if name != "scheduler":
+            if name != SCHEDULER:
                 self._programs[name].wait_for_line("node ready")
 
     def tend(self) -> None:
@@ -166,7 +167,7 @@ class Fleet:
         self.stop()
 
     def _launch(self, name: str) -> Program:
-        command = scheduler_command() if name == "scheduler" else _obedient(node_command(name))
+        command = scheduler_command() if name == SCHEDULER else _obedient(node_command(name))
         environment = {**self._environment, "HASHWORLD_NODE_NAME": name}
         return Program(name, command, environment, self._folder / f"{name}.log")
 

@@ -6,6 +6,7 @@ The first word of a path says how the page behaves, the rest makes it, and its b
 - ``/hang/...`` never answers
 - ``/killer/...`` tells the process that fetched it to die (see `tests.chaos.app`)
 - ``/freezer/...`` tells the process that fetched it first to freeze; later ones wait a while
+- ``/blocker/...`` does the same, but the process is to freeze amid its next transaction
 """
 
 import asyncio
@@ -21,6 +22,9 @@ HOSTS = tuple(f"127.0.0.{number}" for number in range(2, 10))
 ORDER = "X-Chaos"
 DIE = "die"
 FREEZE = "freeze"
+FREEZE_WRITING = "freeze writing"
+#: What the pages of these kinds say, and whether to everybody or only to who comes first.
+ORDERS = {"killer": (DIE, False), "freezer": (FREEZE, True), "blocker": (FREEZE_WRITING, True)}
 #: How long a freezer keeps whoever comes after the one that froze, in seconds.
 SECOND_LOOK = 2.0
 
@@ -100,15 +104,10 @@ class Site:
     ) -> None:
         self._gets[url] += 1
         kind, _, rest = path[1:].partition("/")
-        order, delay = "", 0.0
-        if kind == "killer":
-            order = DIE
-        elif kind == "freezer" and self._gets[url] == 1:
-            order = FREEZE
-        elif kind == "freezer":
-            delay = SECOND_LOOK
-        elif kind == "slow":
-            delay = int(rest.partition("/")[0]) / 1000
+        order, only_first = ORDERS.get(kind, ("", False))
+        delay = int(rest.partition("/")[0]) / 1000 if kind == "slow" else 0.0
+        if only_first and self._gets[url] > 1:
+            order, delay = "", SECOND_LOOK
         self._open[url] += 1
         try:
             if kind == "hang":

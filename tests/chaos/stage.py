@@ -1,5 +1,6 @@
 """One run's stage: a site, a fleet, a broker and a ledger, and the waiting for what must come."""
 
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -11,6 +12,7 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
+from hashworld.embedded.roles import NODE_THREADS
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks.models import Lease, Task
@@ -18,11 +20,13 @@ from hashworld.tasks.states import State
 from tests.chaos import trace
 from tests.chaos.broker import Broker
 from tests.chaos.ledger import Ledger
-from tests.chaos.nodes import Fleet, Program
+from tests.chaos.nodes import SCHEDULER, Fleet, Program
 from tests.chaos.site import Site
 from tests.chaos.verdict import Fate
 
 PATIENCE = 90.0
+#: RabbitMQ hands a node so many messages ahead: one for each of its Celery threads.
+PREFETCHED = NODE_THREADS
 
 
 class StageError(Exception):
@@ -45,6 +49,11 @@ class Stage:
     #: What was measured.
     figures: dict[str, Any] = field(default_factory=dict)
     _part: int = 0
+    _stamp: str = field(default_factory=lambda: secrets.token_hex(3))
+
+    def start(self, *names: str) -> None:
+        """Start nodes under names that no other stage has, or the scheduler."""
+        self.fleet.start(*(n if n == SCHEDULER else f"{n}-{self._stamp}" for n in names))
 
     def load(self, count: int) -> list[int]:
         """Hand in `count` pages, most of them slow; the ids of their tasks."""
@@ -100,6 +109,15 @@ class Stage:
     def frozen(self) -> list[Program]:
         """The nodes that stand still."""
         return [node for node in self.fleet.nodes if node.is_frozen()]
+
+    def lose_messages(self, load: int) -> None:
+        """Hand in `load` pages while all nodes stand still, and delete the messages to them."""
+        on_their_way = Lease.objects.open().filter(started_at=None)
+        for _ in range(PREFETCHED + 2):
+            before = on_their_way.count()
+            self.load(load // (PREFETCHED + 2))
+            self.wait(lambda seen=before: on_their_way.count() > seen, "leases on their way")
+        self.wait(lambda: self.broker.purge(self.names()), "messages to delete")
 
     @contextmanager
     def standstill(self) -> Iterator[None]:

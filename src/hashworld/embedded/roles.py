@@ -59,8 +59,17 @@ def default_nodes() -> int:
     return max(NODES[0], min(NODES[-1], (os.cpu_count() or 1) // 2))
 
 
+def node_environment(name: str) -> dict[str, str]:
+    """What a node needs in its environment.
+
+    libcurl looks names up on twenty threads: one that does not answer must not keep one for long.
+    """
+    resolver = os.environ.get("RES_OPTIONS", "timeout:2 attempts:2")
+    return {"HASHWORLD_NODE_NAME": name, "RES_OPTIONS": resolver}
+
+
 def _node(number: int, name: str) -> Child:
-    return Child(f"node-{number}", partial(node_command, name), {"HASHWORLD_NODE_NAME": name})
+    return Child(f"node-{number}", partial(node_command, name), node_environment(name))
 
 
 def _celery() -> list[str]:

@@ -20,7 +20,7 @@ from hashworld.tasks.portion import ALONE, Load, portions, share
 from hashworld.transaction import retried
 
 #: The most tasks of one lease.
-LEASE_SIZE = 500
+LEASE_SIZE = 512
 
 
 class Publisher(Protocol):

@@ -4,6 +4,7 @@ TaskError
 ├── InvalidInput      what was handed in cannot be taken; names the field and the reason
 ├── SubmissionBusy    the same idempotency key is being submitted right now
 ├── SubmissionLost    a submission paused for so long that it was taken down
+├── NoNodeAlive       nobody is there to fetch (in `progress`)
 └── ContentDamaged    a kept body is missing or is not what was kept
 """
 

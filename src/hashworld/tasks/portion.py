@@ -89,7 +89,8 @@ def portions(
     fresh = [task for task in tasks if not task.losses]
     ids = _afford(_in_turns(fresh), budget, load.room - len(suspects))
     leases = [Portion(suspects, 1)] if suspects else []
-    return leases + [Portion(ids[i : i + lease_size]) for i in range(0, len(ids), lease_size)]
+    even = -(-len(ids) // max(1, -(-len(ids) // lease_size)))
+    return leases + [Portion(ids[i : i + even]) for i in range(0, len(ids), max(1, even))]
 
 
 def _afford(tasks: Iterable[Due], budget: Counter[int], room: int) -> list[int]:

@@ -102,7 +102,8 @@ class Runner:
         What is given back is not counted as lost.
         """
         self._draining = True
-        self._engine.hold()
+        with suppress(EngineStopped):  # one that failed has stopped by itself
+            self._engine.hold()
         deadline, idle = monotonic() + grace, Event()
         while self._engine.in_flight and monotonic() < deadline:
             idle.wait(0.05)

@@ -12,7 +12,7 @@ from tests.integration.tasks.world import Postbox
 
 @pytest.fixture(autouse=True)
 def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatcher, "nudge", lambda: None)
+    monkeypatch.setattr(dispatcher, "nudge", lambda node_id=None: None)
     # Job ids begin again at 1 in every test.
     requests.options.cache_clear()
 
