@@ -48,6 +48,7 @@ class Environment:
     fetch_deny_networks: list[str]
     fetch_ports: list[int]
     fetch_user_agent: str
+    resolver_options: str
 
 
 def read() -> Environment:
@@ -97,6 +98,7 @@ def _values(env: FileAwareEnv) -> dict[str, Any]:
         "fetch_deny_networks": env.list("HASHWORLD_FETCH_DENY_NETWORKS", []),
         "fetch_ports": env.list("HASHWORLD_FETCH_PORTS", [80, 443, 8080, 8443], subcast=int),
         "fetch_user_agent": env.str("HASHWORLD_FETCH_USER_AGENT", "HashWorld"),
+        "resolver_options": env.str("RES_OPTIONS", "timeout:2 attempts:2"),
     }
 
 

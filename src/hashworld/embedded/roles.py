@@ -5,6 +5,8 @@ import secrets
 import sys
 from functools import partial
 
+from django.conf import settings
+
 from hashworld.embedded.supervisor import Child
 
 #: The web server is one process: it waits for the database more than it computes.
@@ -64,8 +66,7 @@ def node_environment(name: str) -> dict[str, str]:
 
     libcurl looks names up on twenty threads: one that does not answer must not keep one for long.
     """
-    resolver = os.environ.get("RES_OPTIONS", "timeout:2 attempts:2")
-    return {"HASHWORLD_NODE_NAME": name, "RES_OPTIONS": resolver}
+    return {"HASHWORLD_NODE_NAME": name, "RES_OPTIONS": settings.ENV.resolver_options}
 
 
 def _node(number: int, name: str) -> Child:

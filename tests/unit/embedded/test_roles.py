@@ -1,5 +1,7 @@
 """The command lines of the roles."""
 
+from dataclasses import replace
+
 from hashworld.embedded import roles
 
 
@@ -12,7 +14,7 @@ def test_one_machine_runs_web_nodes_and_a_scheduler():
 
 def test_a_single_node_has_the_machines_name():
     _, node, _ = roles.children(1, "tower", "127.0.0.1:8000")
-    assert node.environment == {"HASHWORLD_NODE_NAME": "tower"}
+    assert node.environment["HASHWORLD_NODE_NAME"] == "tower"
 
 
 def test_a_node_has_a_new_celery_name_at_every_start():
@@ -29,3 +31,8 @@ def test_nodes_are_never_more_than_the_database_bears(monkeypatch):
     for cores, nodes in ((None, 1), (1, 1), (2, 1), (4, 2), (64, roles.NODES[-1])):
         monkeypatch.setattr(roles.os, "cpu_count", lambda cores=cores: cores)
         assert roles.default_nodes() == nodes
+
+
+def test_a_node_looks_names_up_with_the_patience_that_the_environment_says(settings):
+    settings.ENV = replace(settings.ENV, resolver_options="timeout:9")
+    assert roles.node_environment("tower")["RES_OPTIONS"] == "timeout:9"
