@@ -49,7 +49,6 @@ SETTINGS: dict[str, Any] = {
     # A publish that is not confirmed has not happened; the timeouts bound a silent broker.
     "broker_transport_options": {
         "confirm_publish": True,
-        "confirm_timeout": 5,
         "connect_timeout": 3,
         "read_timeout": 10,
         "write_timeout": 10,
@@ -59,7 +58,14 @@ SETTINGS: dict[str, Any] = {
     "broker_connection_max_retries": None,
     "broker_channel_error_retry": True,
     "broker_heartbeat": 15,
-    "task_publish_retry": False,
+    # Beat renews its one connection only by trying again; leases are published without.
+    "task_publish_retry": True,
+    "task_publish_retry_policy": {
+        "max_retries": 2,
+        "interval_start": 0,
+        "interval_step": 0.5,
+        "interval_max": 1,
+    },
     "task_acks_late": True,
     "task_reject_on_worker_lost": True,
     "task_acks_on_failure": True,

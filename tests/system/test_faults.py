@@ -141,6 +141,10 @@ def test_jobs_are_taken_while_the_broker_is_away_and_fetched_when_it_is_back(sta
         task_ids = stage.load(50)
         assert Task.objects.filter(pk__in=task_ids).count() == 50
     stage.settle()
+    # Without the scheduler's sweep it is this process alone that can publish.
+    stage.fleet.retire("scheduler")
+    stage.load(10)
+    stage.settle()
     assert_clean(stage)
 
 

@@ -34,12 +34,16 @@ class Publisher(Protocol):
 
 
 def dispatch(publisher: Publisher, node_ids: Sequence[int] | None = None) -> int:
-    """Give due tasks to every live node with room (or to these); the number of tasks given.
+    """Give due tasks to every live node with room, or to these; the number of tasks given.
 
-    What the broker did not take waits again at once, and its error is passed on.
+    Nodes that are named ask for more themselves, and are served when it is worth a lease. What
+    the broker did not take waits again at once, and its error is passed on.
     """
     loads = load(clock.now())
-    with_room = [id_ for id_ in loads if loads[id_].room and (node_ids is None or id_ in node_ids)]
+    if node_ids is None:
+        with_room = [id_ for id_ in loads if loads[id_].room]
+    else:
+        with_room = [id_ for id_ in node_ids if id_ in loads and loads[id_].worth_a_lease]
     if not with_room:
         return 0
     publisher.reach()

@@ -42,7 +42,7 @@ def refresh(host_ids: Iterable[int]) -> None:
     )
     for chunk in rows.chunks(sorted(set(host_ids)), REFRESH_CHUNK):
         # Locked first: what the UPDATE reads is then no older than the last change by another.
-        rows.lock(("id",), HostQueue, f"host_id IN ({rows.marks(chunk)})", chunk)
+        rows.lock(("id",), HostQueue, *rows.within("host_id", chunk))
         HostQueue.objects.filter(host_id__in=chunk).update(
             holder_id=Subquery(host.values("holder_id")[:1]),
             # Null when either is: GREATEST of MySQL and MAX of SQLite agree in this.

@@ -223,8 +223,9 @@ def _take(
     column, keys = ("id", ids) if ids is not None else ("lease_id", leases)
     if not keys:
         return []
-    where = f"{column} IN ({rows.marks(keys)}) AND {_in_sources(verb)}"
-    moved = [Moved(*row) for row in rows.lock(Moved._fields, Task, where, keys)]
+    where, values = rows.within(column, keys)
+    found = rows.lock(Moved._fields, Task, f"{where} AND {_in_sources(verb)}", values)
+    moved = [Moved._make(row) for row in found]
     if fence is None:
         return moved
     return [task for task in moved if (task.id, task.lease_id) in fence]

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 #: How many tasks a node may hold for each that it may have in flight.
 HELD_PER_TASK = 2
+#: Less room than this part of what a node may have in flight is a scrap.
+SCRAP = 4
 #: The size of a lease of tasks that were lost once.
 SUSPECTS = 32
 #: Losses after which a task runs alone.
@@ -33,6 +35,11 @@ class Load:
     def room(self) -> int:
         """How many more tasks it may be given."""
         return 0 if self.alone else max(0, HELD_PER_TASK * self.max_tasks - self.out)
+
+    @property
+    def worth_a_lease(self) -> bool:
+        """Whether the room is more than a scrap: a lease costs much the same whatever its size."""
+        return SCRAP * self.room >= self.max_tasks
 
 
 class Due(NamedTuple):

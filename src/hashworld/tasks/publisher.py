@@ -1,11 +1,15 @@
 """Publishing leases through Celery, by name and with the broker's confirmation."""
 
+from amqp.exceptions import MessageNacked
 from celery import Celery
 from django.conf import settings
+from kombu.exceptions import OperationalError as BrokerError
 
 from hashworld.celery import node_queue
 
 TAKE_LEASE = "hashworld.take_lease"
+#: How long the broker may take to confirm.
+CONFIRM_SECONDS = 5.0
 
 
 class CeleryPublisher:
@@ -22,13 +26,24 @@ class CeleryPublisher:
     def publish(self, lease_id: int, node: str) -> None:
         """Hand a lease to its node's queue; returns only once the broker has confirmed.
 
-        The message is worthless once the lease has expired, and says so.
+        Raises the broker's error when it refuses or keeps silent. The message is worthless once
+        the lease has expired, and says so.
         """
-        self._app.send_task(
-            TAKE_LEASE,
-            args=[lease_id],
-            queue=node_queue(node),  # type: ignore[arg-type]  # a Queue is declared before use
-            retry=False,
-            expires=settings.ENV.lease_seconds,
-            ignore_result=True,
-        )
+        with self._app.producer_or_acquire() as producer:
+            try:
+                self._app.send_task(
+                    TAKE_LEASE,
+                    args=[lease_id],
+                    queue=node_queue(node),  # type: ignore[arg-type]  # declared before use
+                    producer=producer,
+                    retry=False,
+                    confirm_timeout=CONFIRM_SECONDS,
+                    expires=settings.ENV.lease_seconds,
+                    ignore_result=True,
+                )
+            except MessageNacked as error:
+                raise BrokerError(f"the broker refused a message for node {node}") from error
+            except Exception:
+                # A confirmation that comes late must not be taken for the next message's.
+                producer.connection.collect()
+                raise

@@ -32,7 +32,7 @@ def insert(
             for values in _texts(rows):
                 cursor.execute(head + values)
         else:
-            cursor.executemany(f"{head}({marks(columns)})", rows)
+            cursor.executemany(f"{head}({_marks(columns)})", rows)
 
 
 def _texts(rows: Sequence[Sequence[Any]]) -> Iterator[str]:
@@ -90,12 +90,21 @@ def case(column: str, values: Mapping[int, Any]) -> Assignment:
 def _by_id(pairs: Sequence[tuple[int, Any]]) -> Assignment:
     """A binary search by id: a plain CASE of n branches would cost n steps for each of n rows."""
     if len(pairs) == 1:
-        return "%s", [pairs[0][1]]
+        value = pairs[0][1]
+        return (str(value), []) if type(value) is int else ("%s", [value])
     middle = len(pairs) // 2
     lower, lower_values = _by_id(pairs[:middle])
     upper, upper_values = _by_id(pairs[middle:])
-    sql = f"CASE WHEN id < %s THEN {lower} ELSE {upper} END"
-    return sql, [pairs[middle][0], *lower_values, *upper_values]
+    sql = f"CASE WHEN id < {int(pairs[middle][0])} THEN {lower} ELSE {upper} END"
+    return sql, lower_values + upper_values
+
+
+def within(column: str, values: Iterable[Any]) -> Assignment:
+    """The condition that a column has one of `values`; whole numbers need no quoting."""
+    wanted = list(values)
+    if all(type(value) is int for value in wanted):
+        return f"{column} IN ({', '.join(map(str, wanted))})", []
+    return f"{column} IN ({_marks(wanted)})", wanted
 
 
 def update(
@@ -106,12 +115,13 @@ def update(
     if not keys:
         return 0
     sql = ", ".join(part for part, _ in sets)
-    where = f"id IN ({marks(keys)})" + (f" AND {guard}" if guard else "")
+    where, wanted = within("id", keys)
     values = [value for _, parameters in sets for value in parameters]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {model._meta.db_table} SET {sql} WHERE {where}",  # noqa: S608
-            [*values, *keys],
+            f"UPDATE {model._meta.db_table} SET {sql} WHERE {where}"  # noqa: S608
+            + (f" AND {guard}" if guard else ""),
+            values + wanted,
         )
         return int(cursor.rowcount)
 
@@ -131,11 +141,12 @@ def select(
     wanted = list(values)
     if not wanted:
         return []
+    where, parameters = within(key, wanted)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {', '.join(map(_quoted, columns))} FROM {model._meta.db_table}"  # noqa: S608
-            f" WHERE {key} IN ({marks(wanted)})",
-            wanted,
+            f" WHERE {where}",
+            parameters,
         )
         return list(cursor.fetchall())
 
@@ -154,8 +165,7 @@ def lock(
         return cursor.fetchall()
 
 
-def marks(values: Sequence[Any]) -> str:
-    """The placeholders of an IN list."""
+def _marks(values: Sequence[Any]) -> str:
     return ", ".join(["%s"] * len(values))
 
 

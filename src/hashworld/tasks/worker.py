@@ -1,5 +1,6 @@
 """Celery's entry points, three lines each, and the bootstep that owns a node's runner."""
 
+import gc
 from typing import Any
 
 import structlog
@@ -15,6 +16,8 @@ from hashworld.tasks.publisher import TAKE_LEASE, CeleryPublisher
 from hashworld.tasks.runner import Runner
 
 log = structlog.get_logger(__name__)
+
+GC_THRESHOLD = 20_000
 
 _runner: Runner | None = None
 
@@ -53,6 +56,11 @@ class RunnerStep(bootsteps.StartStopStep):
         _runner = Runner(worker.node)
         worker.in_flight = lambda: _runner.in_flight if _runner else 0
         _runner.start()
+        # What is loaded by now stays for good; and a set of results is many objects, none of
+        # them in a cycle, so the collector need not look at every few hundred.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD, 20, 20)
         log.info("node ready", node=worker.node.name, max_tasks=worker.node.max_tasks)
 
     def stop(self, worker: Any) -> None:

@@ -27,7 +27,7 @@ from hashworld.transaction import retried
 
 log = structlog.get_logger(__name__)
 
-FLUSH_ROWS = 400
+FLUSH_ROWS = 500
 FLUSH_SECONDS = 0.2
 #: How soon a kill reaches a running fetch, at most (contract C8 asks for 2 s).
 WATCH_SECONDS = 1.0

@@ -35,14 +35,14 @@ def test_a_queue_is_ready_since_its_earliest_task_is_due() -> None:
     assert queue().ready_at == Task.objects.get(url__endswith="/1").due_at
 
 
-def test_a_queue_is_not_ready_before_its_host_may_be_asked_again() -> None:
+def test_a_queue_is_not_ready_before_its_host_may_be_asked_again(node: Node) -> None:
     world.hand_in("http://a.example/")
     later = clock.now() + timedelta(hours=1)
     Host.objects.update(next_at=later)
     refresh()
     assert queue().ready_at == later
-    assert frontier.ready(Priority.NORMAL, None, clock.now(), 10) == []
-    assert frontier.ready(Priority.NORMAL, None, later, 10) == [(queue().host_id, Priority.NORMAL)]
+    assert frontier.ready(node.pk, clock.now(), 10) == []
+    assert frontier.ready(node.pk, later, 10) == [(queue().host_id, Priority.NORMAL)]
 
 
 def test_each_lane_has_a_queue_of_its_own(node: Node) -> None:
@@ -136,7 +136,7 @@ def test_the_holder_of_a_host_stands_in_its_queues(node: Node) -> None:
     assert queue().holder_id is None
 
 
-def test_of_queues_the_longest_ready_comes_first() -> None:
+def test_of_queues_the_longest_ready_comes_first(node: Node) -> None:
     now = clock.now()
     for name, minutes in [("a", 1), ("b", 3), ("c", 2)]:
         world.hand_in(f"http://{name}.example/")
@@ -144,9 +144,23 @@ def test_of_queues_the_longest_ready_comes_first() -> None:
         Task.objects.filter(host__name=f"{name}.example").update(due_at=due)
     Host.objects.update(next_at=now - timedelta(hours=1))
     refresh()
-    ready = frontier.ready(Priority.NORMAL, None, now, 2)
+    ready = frontier.ready(node.pk, now, 2)
     names = [Host.objects.get(pk=host_id).name for host_id, _ in ready]
     assert names == ["b.example", "c.example"]
+
+
+def test_higher_lanes_come_first_and_in_each_what_the_node_holds(
+    nodes: Callable[..., Node],
+) -> None:
+    one, two = nodes("one"), nodes("two")
+    for name, lane in [("a", 0), ("b", 1), ("c", 1), ("d", 1), ("e", 2)]:
+        world.hand_in(f"http://{name}.example/", priority=lane)
+    now = clock.now()
+    Host.objects.filter(name="c.example").update(holder=one)
+    Host.objects.filter(name="d.example").update(holder=two)
+    refresh()
+    found = [Host.objects.get(pk=pk).name[0] for pk, _ in frontier.ready(one.pk, now, 10)]
+    assert found == ["e", "c", "b", "a"]
 
 
 def test_due_tasks_come_queue_after_queue_each_bounded() -> None:

@@ -72,6 +72,8 @@ class Life(RuleBasedStateMachine):
         call_command("flush", interactive=False, inhibit_post_migrate=True, verbosity=0)
         self.model = Model()
         self.nodes = [world.node("one", max_tasks=2), world.node("two", max_tasks=2)]
+        self.submit(["a", "a", "b", "c"], 2)
+        self.work()
 
     @rule(hosts=st.lists(st.sampled_from("abc"), min_size=1, max_size=4), bound=st.integers(1, 3))
     def submit(self, hosts: list[str], bound: int) -> None:
@@ -82,6 +84,15 @@ class Life(RuleBasedStateMachine):
             Host.objects.filter(pk=host.pk).update(ahead=bound)
         world.let_come_due()
         self.model.tasks |= {task.pk: Modelled() for task in world.tasks(job)}
+
+    @rule()
+    def work(self) -> None:
+        """What the nodes do all day."""
+        for which in range(2):
+            self.dispatch(which)
+        for lease in list(self.model.leases):
+            if Lease.objects.get(pk=lease).started_at is None:
+                self._start(lease)
 
     @rule(which=picks)
     def dispatch(self, which: int) -> None:
@@ -99,15 +110,10 @@ class Life(RuleBasedStateMachine):
     @rule(which=picks, right=st.booleans())
     def start(self, which: int, right: bool) -> None:
         lease = self._lease(which)
-        incarnation = self.model.leases[lease] if right else "another"
-        moved = moves.start(lease, incarnation)
-        waiting = [t for t in self.model.under(lease) if t.state == State.INQUEUE]
-        assert len(moved) == (len(waiting) if right else 0)
         if right:
-            for task in waiting:
-                task.state = State.RUNNING
-            begun = Task.objects.filter(pk__in=[task.id for task in moved])
-            self.model.tries += map(world.end, begun)
+            self._start(lease)
+        else:
+            assert moves.start(lease, "another") == []
 
     @precondition(lambda self: self._in(State.RUNNING))
     @rule(which=picks, verb=st.sampled_from(list(ENDS)))
@@ -132,6 +138,15 @@ class Life(RuleBasedStateMachine):
             poison = task.losses == moves.MAX_LOSSES
             task.state = State.RUNTIME_ERROR if poison else State.WAITING
         self.model.close_empty()
+
+    @precondition(lambda self: self.model.leases)
+    @rule(which=picks)
+    def freeze_and_come_back(self, which: int) -> None:
+        lease = self._lease(which)
+        self.lose(which)
+        self.work()
+        for ended in [ended for ended in self.model.tries if ended.lease_id == lease]:
+            self._tell(ended)
 
     @precondition(lambda self: self.model.leases)
     @rule(which=picks)
@@ -195,6 +210,15 @@ class Life(RuleBasedStateMachine):
             task.state = ENDS[ended.verb]
             self.model.close_empty()
 
+    def _start(self, lease: int) -> None:
+        waiting = [task for task in self.model.under(lease) if task.state == State.INQUEUE]
+        moved = moves.start(lease, self.model.leases[lease])
+        assert len(moved) == len(waiting)
+        for task in waiting:
+            task.state = State.RUNNING
+        begun = Task.objects.filter(pk__in=[task.id for task in moved])
+        self.model.tries += map(world.end, begun)
+
     def _in(self, *states: State) -> list[int]:
         return [pk for pk, task in self.model.tasks.items() if task.state in states]
 
@@ -211,8 +235,8 @@ def test_whatever_happens_in_whatever_order_the_record_stays_right() -> None:
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=25,
-            stateful_step_count=30,
+            max_examples=15,
+            stateful_step_count=40,
             deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),

@@ -59,7 +59,7 @@ def test_a_submission_needs_no_broker(monkeypatch: pytest.MonkeyPatch, node: Nod
     monkeypatch.setattr(dispatcher, "dispatch", away)
     monkeypatch.setattr(dispatcher, "nudge", lambda: given.append(Dispatcher().run_once()))
     assert submit([URL]).accepted == 1
-    assert given == [0]
+    assert set(given) == {0}
 
 
 def test_the_job_and_its_tasks_are_as_they_were_asked_for() -> None:

@@ -52,20 +52,21 @@ class PackStore:
         if not bodies:
             return []
         file = self._open()
-        start, places, records = self._end, [], bytearray()
+        start = end = self._end
+        places, parts = [], []
         for body in bodies:
-            place = start + len(records)
             stored = len(body.compressed)
-            places.append(Place(body.sha256, body.size, stored, self.name, self._pack, place))
-            records += header(bytes.fromhex(body.sha256), body.size, stored) + body.compressed
+            places.append(Place(body.sha256, body.size, stored, self.name, self._pack, end))
+            parts += [header(bytes.fromhex(body.sha256), body.size, stored), body.compressed]
+            end += HEADER + stored
         try:
-            _write(file, records, start)
+            _write(file, b"".join(parts), start)
             os.fdatasync(file)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(file, start)
             raise
-        self._end = start + len(records)
+        self._end = end
         return places
 
     def read(self, content: Content) -> bytes:
@@ -156,7 +157,7 @@ def _goes_on(path: Path, offset: int) -> bool:
     return False
 
 
-def _write(file: int, data: bytearray, offset: int) -> None:
+def _write(file: int, data: bytes, offset: int) -> None:
     view = memoryview(data)
     while view:
         written = os.pwrite(file, view, offset)
