@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 from hashworld.nodes import clock
 from hashworld.tasks import moves
-from hashworld.tasks.models import Task
+from hashworld.tasks.models import Priority, Task
 from hashworld.tasks.states import State
 from tests.chaos.stage import Stage, StageError
 from tests.chaos.verdict import Fate
+
+#: How many pages that never answer are killed.
+HANGING = 5
 
 Fault = Callable[[Stage, int], None]
 
@@ -34,17 +37,19 @@ def poison(stage: Stage, load: int) -> None:
     """A task kills its process each time: it ends as poison, its neighbours succeed."""
     stage.load(load // 4)
     stage.page("killer", Fate.POISON)
-    stage.load(load - load // 4)
+    stage.load(load - load // 4 - 1)
 
 
 def freeze(stage: Stage, load: int) -> None:
-    """A node stands still for longer than its leases last; what it then brings is refused."""
-    stage.load(load)
-    name = stage.busy_node()
-    zombie = stage.fleet[name]
-    stage.freeze(zombie)
+    """A node freezes with a result in its hands, for longer than its leases last: it is refused."""
+    stage.load(load - 1)
+    stage.busy_node()
+    stage.page("freezer", priority=Priority.HIGH)
+    stage.wait(stage.frozen, "a node that froze")
+    (zombie,) = stage.frozen()
     try:
-        stage.wait_for_rescue(name, "rescue_after_freeze_seconds")
+        stage.freeze(zombie)
+        stage.wait_for_rescue(zombie.name, "rescue_after_freeze_seconds")
     finally:
         zombie.thaw()
 
@@ -62,9 +67,10 @@ def drain(stage: Stage, load: int) -> None:
 
 def purge(stage: Stage, load: int) -> None:
     """The nodes' messages are deleted before they are read: unstarted leases run out."""
+    before = stage.ledger.count
     with stage.standstill():
         stage.lose_messages(load // 4)
-    stage.load(load - load // 4)
+    stage.load(load - (stage.ledger.count - before))
 
 
 def broker_away(stage: Stage, load: int) -> None:
@@ -87,8 +93,8 @@ def scheduler(stage: Stage, load: int) -> None:
 
 def cancel(stage: Stage, load: int) -> None:
     """A person kills tasks whose target never answers."""
-    hanging = [stage.page("hang", Fate.KILLED) for _ in range(5)]
-    stage.load(load)
+    hanging = [stage.page("hang", Fate.KILLED) for _ in range(HANGING)]
+    stage.load(load - HANGING)
     ids = [task_id for task_id, _ in hanging]
     running = Task.objects.filter(pk__in=ids, state=State.RUNNING)
     stage.wait(lambda: running.count() == len(ids), "fetches that hang")

@@ -4,6 +4,7 @@ The first word of a path says how the page behaves, the rest makes it, and its b
 
 - ``/page/...`` answers at once, ``/slow/MS/...`` after so many milliseconds
 - ``/hang/...`` never answers
+- ``/flaky/...`` tells who comes first that it is busy
 - ``/killer/...`` tells the process that fetched it to die (see `tests.chaos.app`)
 - ``/freezer/...`` tells the process that fetched it first to freeze; later ones wait a while
 - ``/blocker/...`` does the same, but the process is to freeze amid its next transaction
@@ -94,8 +95,8 @@ class Site:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 path = urlsplit(head.split(b" ", 2)[1].decode()).path
                 await self._answer(f"http://{host}:{self.port}{path}", path, reader, writer)
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # the client is gone, and its connection with it
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client is gone, or the site closes
         finally:
             writer.close()
 
@@ -117,6 +118,7 @@ class Site:
         finally:
             self._open[url] -= 1
         page = body(path)
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n"
+        status = "503 Busy" if kind == "flaky" and self._gets[url] == 1 else "200 OK"
+        head = f"HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n"
         writer.write(f"{head}{ORDER}: {order}\r\n\r\n".encode() + page)
         await writer.drain()

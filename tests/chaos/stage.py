@@ -56,7 +56,7 @@ class Stage:
         self.fleet.start(*(n if n == SCHEDULER else f"{n}-{self._stamp}" for n in names))
 
     def load(self, count: int) -> list[int]:
-        """Hand in `count` pages, most of them slow; the ids of their tasks."""
+        """Hand in `count` pages, most of them slow and some flaky; the ids of their tasks."""
         self._part += 1
         urls = [
             self.site.url(f"/{self._kind()}/{self._part}/{number}", number)
@@ -93,10 +93,14 @@ class Stage:
         return list(Lease.objects.open().filter(node__name=name).values_list("pk", flat=True))
 
     def wait_for_rescue(self, name: str, figure: str) -> None:
-        """Wait until a node's present leases are closed; notes how long that took."""
-        began, held = clock.now(), set(self.held(name))
-        self.wait(lambda: not held & set(self.held(name)), "rescue of a silent node's leases")
-        self.figures[figure] = rescued_after(held, began)
+        """Wait until a silent node holds nothing; notes how long that took.
+
+        What it was given since it fell silent, while it was not yet missed, counts too.
+        """
+        began = clock.now()
+        self.wait(lambda: not self.held(name), "rescue of a silent node's leases")
+        leases = Lease.objects.filter(node__name=name).values_list("pk", flat=True)
+        self.figures[figure] = rescued_after(leases, began)
 
     def incarnation(self, name: str) -> str:
         """The present incarnation of a node."""
@@ -140,9 +144,9 @@ class Stage:
             node.freeze()
 
     def _kind(self) -> str:
-        if self.dice.random() < 0.1:
-            return "page"
-        return f"slow/{self.dice.randrange(100, 500)}"
+        return self.dice.choices(
+            ("page", "flaky", f"slow/{self.dice.randrange(100, 500)}"), (10, 5, 85)
+        )[0]
 
     def _busy(self) -> list[str]:
         running = Task.objects.filter(state=State.RUNNING).values("lease")

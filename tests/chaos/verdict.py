@@ -31,6 +31,8 @@ MOVES = {
 }
 #: The most losses before a task is given up as poison.
 LOSSES = 3
+#: The errors of attempts that brought no result home.
+WITHOUT_RESULT = ("lost", "killed")
 
 
 class Fate(Enum):
@@ -144,11 +146,13 @@ def _judge_task(task: Found, fate: Fate, ledgers: Ledgers, verdict: Verdict) -> 
 
 
 def _judge_gets(ledgers: Ledgers, verdict: Verdict) -> None:
+    urls = {task.id: task.url for task in ledgers.tasks}
+    results = Counter(urls.get(t.task) for t in ledgers.tries if t.error not in WITHOUT_RESULT)
     for url, number in ledgers.gets.items():
         if url not in ledgers.acknowledged:
             verdict.count("unexpected", f"{url} was fetched, but nobody handed it in")
             continue
-        due = LOSSES if ledgers.acknowledged[url] is Fate.POISON else 1
+        due = LOSSES if ledgers.acknowledged[url] is Fate.POISON else max(1, results[url])
         verdict.duplicated_executions += max(0, number - due)
 
 
@@ -156,7 +160,7 @@ def _judge_tries(ledgers: Ledgers, verdict: Verdict) -> None:
     for (task, number), times in Counter((t.task, t.number) for t in ledgers.tries).items():
         if times > 1:
             verdict.count("duplicated_results", f"attempt {number} of task {task}: {times} rows")
-    under = Counter((t.task, t.lease) for t in ledgers.tries if t.error not in ("lost", "killed"))
+    under = Counter((t.task, t.lease) for t in ledgers.tries if t.error not in WITHOUT_RESULT)
     for (task, lease), times in under.items():
         if times > 1:
             verdict.count("duplicated_results", f"task {task} under lease {lease}: {times} results")

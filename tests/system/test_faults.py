@@ -8,6 +8,7 @@ from hashworld.tasks import moves
 from hashworld.tasks.models import Attempt, Host, Lease, Task
 from hashworld.tasks.publisher import CeleryPublisher
 from hashworld.tasks.states import State
+from tests.chaos.site import HOSTS
 from tests.chaos.stage import Stage
 from tests.chaos.verdict import Fate
 from tests.conftest import Footing
@@ -150,13 +151,27 @@ def test_jobs_are_taken_while_the_broker_is_away_and_fetched_when_it_is_back(sta
 
 def test_a_killed_fetch_ends_soon_and_frees_its_place(stage: Stage):
     stage.start("one", "scheduler")
-    task_id, url = stage.page("hang", Fate.KILLED)
-    stage.wait(lambda: stage.site.waiting(url), "a fetch that hangs")
-    assert moves.kill([task_id]) == 1
-    stage.wait(lambda: not stage.site.waiting(url), "the end of the fetch", patience=5)
-    assert not Host.objects.exclude(out=0).exists()
+    urls = [stage.site.url("/hang/1"), stage.site.url("/hang/2", 1)]
+    task_ids = stage.ledger.hand_in(urls, Fate.KILLED)
+    stage.wait(lambda: all(map(stage.site.waiting, urls)), "fetches that hang")
+    # The other one keeps their lease open.
+    assert moves.kill(task_ids[:1]) == 1
+    stage.wait(lambda: not stage.site.waiting(urls[0]), "the end of the fetch", patience=5)
+    assert not Host.objects.get(name=HOSTS[0]).out
+    assert stage.site.waiting(urls[1])
+    assert moves.kill(task_ids) == 1
     assert not Lease.objects.open().exists()
+    stage.wait(lambda: not stage.site.waiting(urls[1]), "the end of the other", patience=5)
     assert_clean(stage)
+
+
+def test_a_page_that_was_busy_is_fetched_again_when_its_pause_is_over(stage: Stage):
+    stage.start("one", "scheduler")
+    task_id, url = stage.page("flaky", retry_base=4.0)
+    stage.settle()  # nobody nudges when a pause is over: it is the sweep that finds it
+    assert_clean(stage)
+    assert stage.site.gets(url) == 2
+    assert [a.error for a in Attempt.objects.filter(task=task_id)] == ["server_error", ""]
 
 
 def test_a_target_that_hangs_delays_nobody_else_of_its_lease(stage: Stage):

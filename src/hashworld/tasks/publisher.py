@@ -41,9 +41,9 @@ class CeleryPublisher:
                     expires=settings.ENV.lease_seconds,
                     ignore_result=True,
                 )
-            except MessageNacked as error:
-                raise BrokerError(f"the broker refused a message for node {node}") from error
-            except Exception:
+            except Exception as error:
                 # A confirmation that comes late must not be taken for the next message's.
                 producer.connection.collect()
+                if isinstance(error.__cause__, MessageNacked):
+                    raise BrokerError(f"the queue of node {node} takes no more") from error
                 raise

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import count
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 from django.db import connection, connections
@@ -146,6 +147,28 @@ def test_a_host_that_is_held_is_given_to_its_holder_alone(nodes: Callable[..., N
     Node.objects.filter(pk=one.pk).update(max_tasks=8)
     assert [lease.node_id for lease in world.give()] == [one.pk]
     world.check_books()
+
+
+def test_a_host_that_another_node_came_to_hold_meanwhile_is_left_to_it(
+    nodes: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = nodes("one"), nodes("two")
+    world.hand_in(*world.pages(4))
+    Land.objects.update(node=None)
+    Host.objects.update(ahead=2)
+    ready, others = frontier.ready, [two]
+
+    def look_then_be_overtaken(*arguments: Any) -> list[tuple[int, int]]:
+        found = ready(*arguments)
+        if others:
+            world.give(others.pop())
+            Host.objects.update(ahead=4)
+        return found
+
+    monkeypatch.setattr(frontier, "ready", look_then_be_overtaken)
+    assert world.give(one) == []
+    assert Host.objects.get().holder_id == two.pk
+    assert Host.objects.get().out == 2
 
 
 def test_a_host_that_is_let_go_goes_back_to_the_owner_of_its_land(

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import moves
+from hashworld.tasks.accounts import Moved
 from hashworld.tasks.models import SUSPECT, Attempt, Host, Job, Lease, Priority, Task
 from hashworld.tasks.portion import Portion
 from hashworld.tasks.states import MOVES, TERMINAL, State, Verb
@@ -142,6 +144,14 @@ def test_a_lease_starts_once(node: Node) -> None:
     assert moves.start(lease.pk, node.incarnation) == []
 
 
+def test_a_message_that_comes_twice_does_not_renew_the_lease(node: Node) -> None:
+    world.hand_in("http://a.example/")
+    [lease] = world.run()
+    world.expire(lease)
+    moves.start(lease.pk, node.incarnation)
+    assert list(Lease.objects.expired(clock.now())) == [lease]
+
+
 def test_a_lease_does_not_start_on_another_incarnation(node: Node) -> None:
     job = world.hand_in("http://a.example/")
     [lease] = world.give()
@@ -155,6 +165,8 @@ def test_a_lease_that_was_taken_back_does_not_start(node: Node) -> None:
     moves.release([lease.pk])
     assert moves.start(lease.pk, node.incarnation) == []
     assert [task.state for task in world.tasks(job)] == [State.WAITING]
+    lease.refresh_from_db()
+    assert lease.started_at is None
 
 
 def test_starting_renews_the_lease(node: Node) -> None:
@@ -414,6 +426,15 @@ def test_giving_back_a_lease_counts_as_nothing(node: Node) -> None:
         assert (task.attempts, task.lane) == (0, Priority.NORMAL)
     lease.refresh_from_db()
     assert lease.closed_at is not None
+
+
+def test_a_state_is_written_only_where_the_move_may_start(node: Node) -> None:
+    """The guard of the UPDATE itself, should a move ever be made without its lock."""
+    task = in_state(State.SUCCEED)
+    moved = Moved(*Task.objects.values_list(*Moved._fields).get())
+    moves._write(Verb.FAIL, [moved])
+    task.refresh_from_db()
+    assert task.state == State.SUCCEED
 
 
 def test_terminal_states_are_left_by_an_operators_retry_alone() -> None:

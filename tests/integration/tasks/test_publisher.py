@@ -1,0 +1,114 @@
+"""Publishing to a RabbitMQ that refuses or keeps silent: what is not confirmed has not happened.
+
+Unconfirmed, a refused message would seem to have been taken, and its tasks would wait for their
+lease to run out.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from kombu.exceptions import OperationalError as BrokerError
+
+from hashworld.celery import app
+from hashworld.tasks.dispatch import dispatch
+from hashworld.tasks.models import Lease
+from hashworld.tasks.publisher import CeleryPublisher
+from hashworld.tasks.states import State
+from tests.conftest import WaitUntil
+from tests.integration.tasks import world
+from tests.services import Cluster, RabbitMQ
+from tests.services.rabbitmq import DEBIAN_SCRIPT
+from tests.services.service import find_binary
+
+NO_LEASE = 0
+
+
+@pytest.fixture
+def rabbitmq(services: Cluster) -> RabbitMQ:
+    return services.rabbitmq
+
+
+@pytest.fixture
+def publisher() -> CeleryPublisher:
+    return CeleryPublisher(app)
+
+
+@pytest.fixture
+def name(rabbitmq: RabbitMQ, publisher: CeleryPublisher) -> str:
+    """A node that nobody is, with a queue and a connection to it."""
+    name = f"nobody-{uuid4().hex[:8]}"
+    publisher.publish(NO_LEASE, name)
+    return name
+
+
+@contextmanager
+def silent(rabbitmq: RabbitMQ) -> Iterator[None]:
+    """It takes what is sent to it and answers nothing."""
+    os.killpg(rabbitmq.state.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(rabbitmq.state.pid, signal.SIGCONT)
+
+
+def control(rabbitmq: RabbitMQ, *arguments: str) -> None:
+    beside = Path(DEBIAN_SCRIPT).with_name("rabbitmqctl")
+    program = str(beside) if beside.exists() else str(find_binary("rabbitmqctl"))
+    environment = {**os.environ, **rabbitmq.environment()}
+    command = [program, "-n", environment["RABBITMQ_NODENAME"], *arguments]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+
+
+@pytest.fixture
+def full(
+    rabbitmq: RabbitMQ, publisher: CeleryPublisher, name: str, wait_until: WaitUntil
+) -> Iterator[None]:
+    """The node's queue takes no message more."""
+    policy = ("-p", "hashworld", "full")
+    limits = '{"max-length": 1, "overflow": "reject-publish"}'
+    control(rabbitmq, "set_policy", *policy, f"^node\\.{name}$", limits, "--apply-to", "queues")
+
+    def is_full() -> bool:
+        try:
+            publisher.publish(NO_LEASE, name)
+        except BrokerError:
+            return True
+        return False
+
+    # A quorum queue tells its publishers of its limit a little later than it reaches it.
+    wait_until(is_full)
+    yield
+    control(rabbitmq, "clear_policy", *policy)
+
+
+@pytest.mark.usefixtures("full")
+def test_what_the_broker_refuses_is_an_error_that_names_the_node(
+    publisher: CeleryPublisher, name: str
+) -> None:
+    with pytest.raises(BrokerError, match=name):
+        publisher.publish(NO_LEASE, name)
+
+
+@pytest.mark.usefixtures("transactional_db", "full")
+def test_what_the_broker_refused_waits_again_at_once(publisher: CeleryPublisher, name: str) -> None:
+    world.node(name)
+    job = world.hand_in(*world.pages(3))
+    with pytest.raises(BrokerError):
+        dispatch(publisher)
+    assert {task.state for task in world.tasks(job)} == {State.WAITING}
+    assert not Lease.objects.open().exists()
+    world.check_books()
+
+
+def test_a_silent_broker_is_an_error_and_a_later_publish_begins_anew(
+    rabbitmq: RabbitMQ, publisher: CeleryPublisher, name: str
+) -> None:
+    with silent(rabbitmq), pytest.raises(BrokerError):
+        publisher.publish(NO_LEASE, name)
+    publisher.publish(NO_LEASE, name)
