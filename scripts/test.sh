@@ -27,10 +27,13 @@ stage() {
 stage "style" $python -m ruff check .
 stage "formatting" $python -m ruff format --check .
 stage "types" $python -m mypy src
-stage "unit tests" $python -m pytest tests/unit
-stage "integration and system tests, embedded footing" $python -m pytest tests/integration tests/system
-stage "integration and system tests, cluster footing" \
-    $python -m tests.services run -- $python -m pytest tests/integration tests/system
+stage "unit tests" $python -m pytest tests/unit -n 2
+stage "integration tests, embedded footing" $python -m pytest tests/integration -n 2
+stage "system tests, embedded footing" $python -m pytest tests/system
+stage "integration tests, cluster footing" \
+    $python -m tests.services run -- $python -m pytest tests/integration -n 2
+stage "system tests, cluster footing" \
+    $python -m tests.services run -- $python -m pytest tests/system
 
 printf '\n== summary\n'
 printf '%s\n' "${summary[@]}"
