@@ -6,6 +6,7 @@ the fetch and before its result is written, or amid the transaction that writes 
 
 import os
 import signal
+from importlib import import_module
 from typing import Any
 
 from celery.signals import worker_init
@@ -22,8 +23,8 @@ SIGNALS = {DIE: signal.SIGKILL, FREEZE: signal.SIGSTOP}
 def obey(**_: Any) -> None:
     """Let the runner and the writer obey what a page says."""
     # They import models, which need Django's set-up; Celery has done it by now.
-    from hashworld.tasks import moves, runner
-
+    runner: Any = import_module("hashworld.tasks.runner")
+    moves: Any = import_module("hashworld.tasks.moves")
     finish, write = runner.finish, moves.finish
     blocked = False
 

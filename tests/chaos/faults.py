@@ -52,6 +52,7 @@ def freeze(stage: Stage, load: int) -> None:
         stage.wait_for_rescue(zombie.name, "rescue_after_freeze_seconds")
     finally:
         zombie.thaw()
+    stage.wait(lambda: "leases lost" in zombie.said(), "a node that knows what it lost")
 
 
 def drain(stage: Stage, load: int) -> None:

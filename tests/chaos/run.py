@@ -15,8 +15,8 @@ from time import monotonic
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 
+from hashworld.embedded.preparation import prepare
 from tests.chaos import trace
 from tests.chaos.broker import Broker, ClusterBroker, EmbeddedBroker
 from tests.chaos.faults import FAULTS, Fault
@@ -39,8 +39,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--only", default="")
     options = parser.parse_args()
-    for command in ("migrate", "initland", "initschedules"):
-        call_command(command, stdout=open(os.devnull, "w"))
+    prepare()
     trace.install()
     site = Site(settings.ENV.fetch_ports[0])
     with site, Fleet(options.folder, os.environ) as fleet:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from random import Random
 from threading import Event
@@ -116,11 +117,10 @@ class Stage:
 
     def lose_messages(self, load: int) -> None:
         """Hand in `load` pages while all nodes stand still, and delete the messages to them."""
-        on_their_way = Lease.objects.open().filter(started_at=None)
         for _ in range(PREFETCHED + 2):
-            before = on_their_way.count()
+            before = set(self._on_their_way())
             self.load(load // (PREFETCHED + 2))
-            self.wait(lambda seen=before: on_their_way.count() > seen, "leases on their way")
+            self.wait(partial(self._others_than, before), "leases on their way")
         self.wait(lambda: self.broker.purge(self.names()), "messages to delete")
 
     @contextmanager
@@ -142,6 +142,13 @@ class Stage:
             node.thaw()
             Event().wait(0.01)
             node.freeze()
+
+    def _on_their_way(self) -> list[int]:
+        unstarted = Lease.objects.open().filter(started_at=None)
+        return list(unstarted.values_list("pk", flat=True))
+
+    def _others_than(self, before: set[int]) -> bool:
+        return not before.issuperset(self._on_their_way())
 
     def _kind(self) -> str:
         return self.dice.choices(

@@ -4,7 +4,7 @@ Triggers do it, so no code of HashWorld has a part in it; what is rolled back le
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.db import connection
 
@@ -79,6 +79,6 @@ def read() -> list[Change]:
             "SELECT task, old, new, old_lease, new_lease, at FROM chaos_change ORDER BY id"
         )
         return [
-            Change(*row, datetime.fromisoformat(at).replace(tzinfo=UTC))
-            for *row, at in cursor.fetchall()
+            Change(task, old, new, old_lease, new_lease, datetime.fromisoformat(f"{at}+00:00"))
+            for task, old, new, old_lease, new_lease, at in cursor.fetchall()
         ]

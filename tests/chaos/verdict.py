@@ -17,7 +17,7 @@ AT_END = {RUNTIME_ERROR, SUCCEED, KILLED}
 
 #: What may happen to the lease in a move.
 TAKEN, KEPT, LEFT, NONE = "taken", "kept", "left", "none"
-MOVES = {
+MOVES: dict[tuple[int | None, int | None], str] = {
     (None, WAITING): NONE,  # submit
     (WAITING, INQUEUE): TAKEN,  # lease
     (INQUEUE, RUNNING): KEPT,  # start

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from hashworld.embedded.ports import find_free
@@ -27,7 +28,7 @@ HEARTBEAT = 1.0
 
 
 @pytest.fixture
-def broker(footing: Footing, settings: Any) -> Iterator[Broker]:
+def broker(footing: Footing) -> Iterator[Broker]:
     """The broker of the footing; whatever was done to it, it is back after the test."""
     if footing == "embedded":
         yield EmbeddedBroker(settings.DATA_DIR / "broker.sqlite3")
@@ -75,4 +76,6 @@ def database_url() -> str:
 
 def shared_files() -> tuple[Path, ...]:
     """The SQLite files that all processes share."""
-    return (Path(connection.settings_dict["NAME"]),) if connection.vendor == "sqlite" else ()
+    if connection.vendor != "sqlite":
+        return ()
+    return Path(connection.settings_dict["NAME"]), settings.DATA_DIR / "broker.sqlite3"

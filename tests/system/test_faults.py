@@ -34,7 +34,7 @@ def assert_clean(stage: Stage) -> None:
     assert verdict.ok == stage.ledger.count
 
 
-def test_the_work_of_a_killed_node_is_done_by_the_others(stage: Stage):
+def test_the_work_of_a_killed_node_is_done_by_the_others(stage: Stage) -> None:
     stage.start("one", "two", "scheduler")
     stage.load(200)
     killed = stage.busy_node()
@@ -44,7 +44,9 @@ def test_the_work_of_a_killed_node_is_done_by_the_others(stage: Stage):
     assert losses() > 0
 
 
-def test_a_node_that_starts_again_takes_the_work_of_its_earlier_incarnation_back(stage: Stage):
+def test_a_node_that_starts_again_takes_the_work_of_its_earlier_incarnation_back(
+    stage: Stage,
+) -> None:
     stage.start("one")  # without a scheduler, nobody reaps
     _, url = stage.page("slow/1500")
     stage.wait(lambda: stage.site.waiting(url), "a fetch")
@@ -58,7 +60,7 @@ def test_a_node_that_starts_again_takes_the_work_of_its_earlier_incarnation_back
     assert losses() == 1
 
 
-def test_what_a_frozen_node_brings_after_its_lease_is_refused(stage: Stage):
+def test_what_a_frozen_node_brings_after_its_lease_is_refused(stage: Stage) -> None:
     stage.start("one", "two", "scheduler")
     task_id, url = stage.page("freezer")
     stage.wait(stage.frozen, "a node that froze with a result in its hands")
@@ -74,7 +76,7 @@ def test_what_a_frozen_node_brings_after_its_lease_is_refused(stage: Stage):
 
 def test_a_node_that_freezes_amid_a_transaction_does_not_hold_the_others_up(
     stage: Stage, footing: Footing
-):
+) -> None:
     if footing == "embedded":
         pytest.skip("SQLite has one lock, and who freezes with it in hand keeps it")
     stage.start("one", "two", "scheduler")
@@ -89,7 +91,7 @@ def test_a_node_that_freezes_amid_a_transaction_does_not_hold_the_others_up(
     assert Task.objects.get(pk=task_id).losses == 1
 
 
-def test_a_drained_node_leaves_without_a_loss_and_the_others_go_on(stage: Stage):
+def test_a_drained_node_leaves_without_a_loss_and_the_others_go_on(stage: Stage) -> None:
     stage.start("one", "two", "scheduler")
     stage.load(150)
     drained = stage.busy_node()
@@ -101,7 +103,9 @@ def test_a_drained_node_leaves_without_a_loss_and_the_others_go_on(stage: Stage)
     assert losses() == 0
 
 
-def test_a_fetch_that_outlasts_the_drain_is_given_back_and_not_counted_as_lost(stage: Stage):
+def test_a_fetch_that_outlasts_the_drain_is_given_back_and_not_counted_as_lost(
+    stage: Stage,
+) -> None:
     stage.start("one", "scheduler")
     (first,) = stage.names()
     task_id, url = stage.page("slow/4000")
@@ -114,7 +118,7 @@ def test_a_fetch_that_outlasts_the_drain_is_given_back_and_not_counted_as_lost(s
     assert Attempt.objects.get(task=task_id).error == ""
 
 
-def test_a_task_that_takes_its_process_down_ends_as_poison_and_harms_nobody(stage: Stage):
+def test_a_task_that_takes_its_process_down_ends_as_poison_and_harms_nobody(stage: Stage) -> None:
     stage.start("one", "two", "scheduler")
     stage.load(30)
     task_id, url = stage.page("killer", Fate.POISON)
@@ -125,7 +129,7 @@ def test_a_task_that_takes_its_process_down_ends_as_poison_and_harms_nobody(stag
     assert Task.objects.get(pk=task_id).losses == 3
 
 
-def test_leases_whose_messages_were_deleted_are_found_again(stage: Stage):
+def test_leases_whose_messages_were_deleted_are_found_again(stage: Stage) -> None:
     stage.start("one", "two", "scheduler")
     with stage.standstill():
         stage.lose_messages(50)
@@ -134,7 +138,7 @@ def test_leases_whose_messages_were_deleted_are_found_again(stage: Stage):
     assert losses() == 0
 
 
-def test_jobs_are_taken_while_the_broker_is_away_and_fetched_when_it_is_back(stage: Stage):
+def test_jobs_are_taken_while_the_broker_is_away_and_fetched_when_it_is_back(stage: Stage) -> None:
     stage.start("one", "two", "scheduler")
     stage.load(20)
     stage.settle()
@@ -149,7 +153,7 @@ def test_jobs_are_taken_while_the_broker_is_away_and_fetched_when_it_is_back(sta
     assert_clean(stage)
 
 
-def test_a_killed_fetch_ends_soon_and_frees_its_place(stage: Stage):
+def test_a_killed_fetch_ends_soon_and_frees_its_place(stage: Stage) -> None:
     stage.start("one", "scheduler")
     urls = [stage.site.url("/hang/1"), stage.site.url("/hang/2", 1)]
     task_ids = stage.ledger.hand_in(urls, Fate.KILLED)
@@ -165,7 +169,7 @@ def test_a_killed_fetch_ends_soon_and_frees_its_place(stage: Stage):
     assert_clean(stage)
 
 
-def test_a_page_that_was_busy_is_fetched_again_when_its_pause_is_over(stage: Stage):
+def test_a_page_that_was_busy_is_fetched_again_when_its_pause_is_over(stage: Stage) -> None:
     stage.start("one", "scheduler")
     task_id, url = stage.page("flaky", retry_base=4.0)
     stage.settle()  # nobody nudges when a pause is over: it is the sweep that finds it
@@ -174,7 +178,7 @@ def test_a_page_that_was_busy_is_fetched_again_when_its_pause_is_over(stage: Sta
     assert [a.error for a in Attempt.objects.filter(task=task_id)] == ["server_error", ""]
 
 
-def test_a_target_that_hangs_delays_nobody_else_of_its_lease(stage: Stage):
+def test_a_target_that_hangs_delays_nobody_else_of_its_lease(stage: Stage) -> None:
     stage.start("one", "scheduler")
     urls = [stage.site.url("/hang/0"), *(stage.site.url(f"/page/{n}", n) for n in range(60))]
     hanging, *others = stage.ledger.hand_in(urls)
@@ -185,7 +189,7 @@ def test_a_target_that_hangs_delays_nobody_else_of_its_lease(stage: Stage):
     assert stage.site.waiting(urls[0]) == 1
 
 
-def test_a_lease_that_is_delivered_again_is_dropped(stage: Stage):
+def test_a_lease_that_is_delivered_again_is_dropped(stage: Stage) -> None:
     stage.start("one", "scheduler")
     (name,) = stage.names()
     _, url = stage.page("slow/1500")

@@ -1,20 +1,12 @@
-"""Tests of the core drive it by hand: nothing dispatches behind their backs."""
+"""Nodes, and a broker, to try the core with."""
 
 from collections.abc import Callable
 
 import pytest
 
 from hashworld.nodes.models import Node
-from hashworld.tasks import dispatcher, requests
 from tests.integration.tasks import world
 from tests.integration.tasks.world import Postbox
-
-
-@pytest.fixture(autouse=True)
-def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatcher, "nudge", lambda node_id=None: None)
-    # Job ids begin again at 1 in every test.
-    requests.options.cache_clear()
 
 
 @pytest.fixture

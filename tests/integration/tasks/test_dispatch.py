@@ -15,7 +15,7 @@ from hashworld.nodes.models import Land, Node
 from hashworld.tasks import dispatch as dispatching
 from hashworld.tasks import frontier, moves
 from hashworld.tasks.dispatch import LEASE_SIZE, dispatch, load
-from hashworld.tasks.models import Host, Job, Lease, Priority, Task
+from hashworld.tasks.models import SUSPECT, Host, Job, Lease, Priority, Task
 from hashworld.tasks.portion import HELD_PER_TASK
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.submit import submit
@@ -333,6 +333,20 @@ def test_a_task_that_was_lost_twice_is_alone_on_its_node(nodes: Callable[..., No
     world.finish(world.end(Task.objects.get(lease=lease)))
     assert [lease.size for lease in world.give()] == [2]
     assert len(world.out(job)) == 2
+
+
+@pytest.mark.parametrize("owner", [0, 1])
+def test_a_task_that_was_lost_twice_finds_a_node_whoever_owns_its_land(
+    nodes: Callable[..., Node], owner: int
+) -> None:
+    both = [nodes("one"), nodes("two")]
+    host = next(names(both[owner]))
+    job = world.hand_in(f"http://{host}/")
+    Task.objects.update(losses=2, lane=SUSPECT)
+    frontier.open_lanes([(Host.objects.get(name=host).pk, SUSPECT)])
+    world.let_come_due()
+    world.give()
+    assert len(world.out(job)) == 1
 
 
 def test_a_queue_that_proves_empty_is_not_looked_at_again(node: Node) -> None:

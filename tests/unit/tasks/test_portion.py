@@ -52,6 +52,12 @@ def test_a_node_has_room_for_twice_what_it_may_have_in_flight() -> None:
     assert Load(max_tasks=10, out=1, alone=True).room == 0
 
 
+def test_a_scrap_of_room_is_not_worth_a_lease() -> None:
+    assert Load(max_tasks=100, out=175).worth_a_lease
+    assert not Load(max_tasks=100, out=176).worth_a_lease
+    assert not Load(max_tasks=1, out=2).worth_a_lease
+
+
 def test_no_more_is_given_than_there_is_room_for() -> None:
     assert ids(cut(due(1, 2, 3, 4, 5), Load(max_tasks=2, out=1))) == [1, 2, 3]
 
