@@ -15,6 +15,7 @@ from celery import Celery
 
 from hashworld.embedded.broker import Broker, broker_at
 from hashworld.embedded.transport import register
+from tests.conftest import Footing
 
 HERE = Path(__file__).parent
 COUNT = 10_000
@@ -22,6 +23,12 @@ READERS = 3
 NODE = "node@here"
 
 Worker = subprocess.Popen[bytes]
+
+
+@pytest.fixture(autouse=True)
+def embedded(footing: Footing) -> None:
+    if footing != "embedded":
+        pytest.skip("is about the embedded footing")
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """A node's work: leases go in, fetches run on one engine, ended tries go to the writer."""
 
+import os
+import signal
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
@@ -29,6 +31,11 @@ FINISHERS = 2
 STUCK_SECONDS = 10.0
 
 
+def stop_process() -> None:
+    """Ask this process to drain and end; what supervises it starts another."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 class Runner:
     """One engine, its finishing threads and its writer, for as long as the process lives."""
 
@@ -54,6 +61,7 @@ class Runner:
             cancel=self._cancel,
             freed=lambda: dispatcher.nudge(node.pk),
             turning=lambda: monotonic() - self._engine.ticked_at < STUCK_SECONDS,
+            failed=stop_process,
         )
         self._finishers = [
             Thread(target=self._finish_loop, name=f"finisher-{i}", daemon=True)
@@ -82,7 +90,11 @@ class Runner:
             return 0
         sent = monotonic()
         moved = moves.start(lease_id, self.node.incarnation)
-        loaded = requests.load(lease_id, [task.id for task in moved])
+        try:
+            loaded = requests.load(lease_id, [task.id for task in moved])
+        except Exception:
+            moves.release([lease_id])
+            raise
         for running, request in loaded:
             request.key = next(self._keys)
             self._running[request.key] = running

@@ -40,7 +40,8 @@ class Writer:
 
     `cancel` is given the engine's keys of tasks that are no longer the node's; `freed` is called
     after each flush; `turning` tells whether the engine still turns: work that is not being done
-    must not be renewed (contract C5).
+    must not be renewed (contract C5). `failed` is called when the thread ends by a fault of ours:
+    a node that cannot write must not go on.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Writer:
         cancel: Callable[[Iterable[int]], None],
         freed: Callable[[], None],
         turning: Callable[[], bool],
+        failed: Callable[[], None],
     ) -> None:
         self._node = node
         self._holdings = holdings
@@ -59,6 +61,8 @@ class Writer:
         self._cancel = cancel
         self._freed = freed
         self._turning = turning
+        self._failed = failed
+        self._to_release: list[int] = []
         self._ended: deque[Ended] = deque()
         self._wake = Event()
         self._stopping = False
@@ -96,6 +100,10 @@ class Writer:
                 connection.close()
                 self._distrust(monotonic())
                 Event().wait(FAILED_SECONDS)
+            except Exception:
+                log.exception("the writer failed; the node stops")
+                self._failed()
+                break
         connection.close()
 
     def run_once(self, now: float) -> None:
@@ -107,6 +115,9 @@ class Writer:
             self._watch()
             self._watch_at = now + WATCH_SECONDS
         self._flush()
+        if self._to_release and not self._ended:
+            moves.release(self._to_release)
+            self._to_release = []
 
     def _flush(self) -> None:
         batch = [self._ended.popleft() for _ in range(min(FLUSH_ROWS, len(self._ended)))]
@@ -174,6 +185,8 @@ class Writer:
             keys = self._holdings.drop(lease_ids)
             log.warning("leases lost", leases=lease_ids, tasks=len(keys))
             self._cancel(keys)
+            # If nobody has rescued them by then, giving them back costs their tasks no loss.
+            self._to_release += lease_ids
 
 
 @retried

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from hashworld.nodes.models import Node
 from hashworld.tasks import content, moves
@@ -179,6 +180,21 @@ def test_a_lease_taken_just_when_the_engine_stops_goes_back(runner: Runner, site
     [task] = world.tasks(job)
     assert (task.state, task.losses) == (State.WAITING, 0)
     world.check_books()
+
+
+def test_a_lease_whose_tasks_cannot_be_loaded_goes_back(
+    runner: Runner, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError(2006, "gone")
+
+    monkeypatch.setattr("hashworld.tasks.requests.load", fail)
+    job = submit(site.urls("a")).job
+    [lease] = world.give()
+    with pytest.raises(OperationalError):
+        runner.take(lease.pk)
+    [task] = world.tasks(job)
+    assert (task.state, task.losses) == (State.WAITING, 0)
 
 
 def test_a_response_that_cannot_be_finished_is_our_own_fault(

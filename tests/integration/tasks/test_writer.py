@@ -1,6 +1,7 @@
 """What a node's writer records, renews and lets go of, one round at a time."""
 
 import hashlib
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -35,6 +36,7 @@ class Desk:
     turning: bool = True
     cancelled: list[int] = field(default_factory=list)
     freed: int = 0
+    failed: threading.Event = field(default_factory=threading.Event)
     now: float = 1000.0
 
     def __post_init__(self) -> None:
@@ -46,6 +48,7 @@ class Desk:
             cancel=self._cancel,
             freed=self._free,
             turning=lambda: self.turning,
+            failed=self.failed.set,
         )
 
     def hold(self, *leases: Lease) -> None:
@@ -301,11 +304,18 @@ def test_a_lease_not_renewed_in_time_is_trusted_no_longer(desk: Desk) -> None:
 
 def test_a_result_of_a_lease_let_go_still_counts_if_nobody_took_it_back(desk: Desk) -> None:
     _, [task] = running(desk)
-    desk.turn(settings.ENV.lease_seconds)
     desk.writer.put([fetched(task)])
-    desk.turn()
+    desk.turn(settings.ENV.lease_seconds)
     task.refresh_from_db()
     assert task.state == State.SUCCEED
+
+
+def test_what_a_lease_let_go_still_held_goes_back_without_a_loss(desk: Desk) -> None:
+    _, [ended, cut_off] = running(desk, 2)
+    desk.writer.put([fetched(ended)])
+    desk.turn(settings.ENV.lease_seconds)
+    cut_off.refresh_from_db()
+    assert (cut_off.state, cut_off.losses) == (State.WAITING, 0)
 
 
 def test_what_was_killed_is_cut_off_within_two_seconds(desk: Desk) -> None:
@@ -326,6 +336,18 @@ def test_the_thread_ends_with_nothing_left_unwritten(desk: Desk) -> None:
     desk.writer.stop(timeout=20)
     job.refresh_from_db()
     assert job.succeed == 3
+
+
+def test_a_node_whose_writer_fails_for_another_reason_stops(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(desk.writer, "_flush", fail)
+    desk.writer.start()
+    assert desk.failed.wait(20)
+    desk.writer.stop(timeout=20)
 
 
 def test_the_thread_survives_a_database_that_is_away_for_a_while(
