@@ -44,12 +44,14 @@ def freeze(stage: Stage, load: int) -> None:
     """A node freezes with a result in its hands, for longer than its leases last: it is refused."""
     stage.load(load - 1)
     stage.busy_node()
-    stage.page("freezer", priority=Priority.HIGH)
+    _, url = stage.page("freezer", priority=Priority.HIGH)
     stage.wait(stage.frozen, "a node that froze")
     (zombie,) = stage.frozen()
     try:
         stage.freeze(zombie)
         stage.wait_for_rescue(zombie.name, "rescue_after_freeze_seconds")
+        # Now only the lease tells the zombie's result from the one that is on its way.
+        stage.wait(lambda: stage.site.gets(url) > 1, "another node that fetches the page")
     finally:
         zombie.thaw()
     stage.wait(lambda: "leases lost" in zombie.said(), "a node that knows what it lost")

@@ -27,7 +27,7 @@ FREEZE_WRITING = "freeze writing"
 #: What the pages of these kinds say, and whether to everybody or only to who comes first.
 ORDERS = {"killer": (DIE, False), "freezer": (FREEZE, True), "blocker": (FREEZE_WRITING, True)}
 #: How long a freezer keeps whoever comes after the one that froze, in seconds.
-SECOND_LOOK = 2.0
+SECOND_LOOK = 3.0
 
 
 def body(path: str) -> bytes:

@@ -157,8 +157,10 @@ class Stage:
 
     def _busy(self) -> list[str]:
         running = Task.objects.filter(state=State.RUNNING).values("lease")
-        names = Lease.objects.open().filter(pk__in=running).values_list("node__name", flat=True)
-        return sorted(set(names))
+        # A node that has just died and been started again still has its leases, but another pid.
+        alive = [node.pid for node in self.fleet.nodes if node.is_alive()]
+        leases = Lease.objects.open().filter(pk__in=running, node__pid__in=alive)
+        return sorted(set(leases.values_list("node__name", flat=True)))
 
 
 def rescued_after(lease_ids: Iterable[int], began: datetime) -> float:

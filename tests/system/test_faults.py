@@ -148,7 +148,7 @@ def test_jobs_are_taken_while_the_broker_is_away_and_fetched_when_it_is_back(sta
     stage.settle()
     # Without the scheduler's sweep it is this process alone that can publish.
     stage.fleet.retire("scheduler")
-    stage.load(10)
+    stage.page("page")
     stage.settle()
     assert_clean(stage)
 
