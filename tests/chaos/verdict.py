@@ -167,11 +167,19 @@ def _judge_tries(ledgers: Ledgers, verdict: Verdict) -> None:
     for task, times in Counter(t.task for t in ledgers.tries if not t.error).items():
         if times > 1:
             verdict.count("duplicated_results", f"task {task} succeeded {times} times")
-    ended = {(c.task, c.old_lease) for c in ledgers.changes if c.old == RUNNING}
-    for attempt in ledgers.tries:
-        if (attempt.task, attempt.lease) not in ended:
-            told = f"attempt {attempt.number} of task {attempt.task}"
-            verdict.count("illegal_moves", f"{told} is not of lease {attempt.lease}, as it says")
+    _judge_fence(ledgers, verdict)
+
+
+def _judge_fence(ledgers: Ledgers, verdict: Verdict) -> None:
+    """An attempt is of the lease under which its task stopped running, and each has its own."""
+    told = Counter((t.task, t.lease) for t in ledgers.tries)
+    ended = Counter((c.task, c.old_lease or 0) for c in ledgers.changes if c.old == RUNNING)
+    for (task, lease), attempts in (told - ended).items():
+        verdict.count("illegal_moves", f"task {task}: {attempts} attempts too many of {lease=}")
+    for change in ledgers.changes:
+        if change.new == SUCCEED and not told[change.task, change.old_lease or 0]:
+            told_by = f"task {change.task} succeeded under lease {change.old_lease}"
+            verdict.count("illegal_moves", f"{told_by}, which brought no result")
 
 
 def _judge_moves(changes: Iterable[Change], verdict: Verdict) -> None:

@@ -71,7 +71,9 @@ def test_what_a_frozen_node_brings_after_its_lease_is_refused(stage: Stage) -> N
     stage.settle()
     assert_clean(stage)
     history = Attempt.objects.filter(task=task_id).order_by("number")
-    assert list(history.values_list("error", flat=True)) == ["lost", ""]
+    (lost, _), (fetched, _) = leases = list(history.values_list("lease", "error"))
+    assert [error for _, error in leases] == ["lost", ""]
+    assert fetched > lost
 
 
 def test_a_node_that_freezes_amid_a_transaction_does_not_hold_the_others_up(
