@@ -103,8 +103,11 @@ class Runner:
             self.holdings.add(lease_id, keys, sent)
             try:
                 self._engine.submit([request for _, request in loaded])
-            except EngineStopped:  # the node drained meanwhile
+            except EngineStopped:
                 moves.release([lease_id])
+                if not self._draining:
+                    log.error("the engine has failed; the node stops")
+                    stop_process()
                 return 0
         return len(loaded)
 

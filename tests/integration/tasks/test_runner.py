@@ -172,11 +172,16 @@ def test_a_lease_that_comes_while_the_node_drains_goes_back(runner: Runner, site
     assert (task.state, task.losses) == (State.WAITING, 0)
 
 
-def test_a_lease_taken_just_when_the_engine_stops_goes_back(runner: Runner, site: Site) -> None:
+def test_a_lease_that_finds_the_engine_failed_goes_back_and_the_node_stops(
+    runner: Runner, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = threading.Event()
+    monkeypatch.setattr("hashworld.tasks.runner.stop_process", stopped.set)
     job = submit(site.urls("a")).job
     [lease] = world.give()
     runner._engine.stop(timeout=10)
     assert runner.take(lease.pk) == 0
+    assert stopped.is_set()
     [task] = world.tasks(job)
     assert (task.state, task.losses) == (State.WAITING, 0)
     world.check_books()
