@@ -8,6 +8,8 @@ from django.db import models
 
 #: The number of slots of the hash space; a host's land never changes, its owner may.
 LANDS = 1024
+#: A node that has missed so many heartbeats is given nothing new.
+MISSED_BEATS = 2
 
 
 class NodeState(models.TextChoices):
@@ -25,10 +27,19 @@ class NodeQuerySet(models.QuerySet["Node"]):
         """Nodes that take work: not draining, and heard of within one lease's length."""
         return self.filter(state=NodeState.ALIVE, seen_at__gt=now - silence())
 
+    def available(self, now: datetime) -> Self:
+        """Live nodes that may be given work: those that have not missed two heartbeats."""
+        return self.alive(now).filter(seen_at__gt=now - suspicion())
+
 
 def silence() -> timedelta:
     """How long a node may be silent before its work is given to others."""
     return timedelta(seconds=settings.ENV.lease_seconds)
+
+
+def suspicion() -> timedelta:
+    """How long a node may be silent before it is given nothing new."""
+    return timedelta(seconds=MISSED_BEATS * settings.ENV.heartbeat_seconds)
 
 
 class Node(models.Model):

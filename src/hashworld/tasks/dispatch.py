@@ -65,7 +65,7 @@ def _publish(publisher: Publisher, leases: Sequence[Lease]) -> int:
 
 
 def load(now: datetime) -> dict[int, Load]:
-    """What each live node holds at this moment."""
+    """What each node that may be given work holds at this moment."""
     held = {
         row["node_id"]: row
         for row in Lease.objects.open()
@@ -85,7 +85,7 @@ def load(now: datetime) -> dict[int, Load]:
             suspects=row["suspects"],
             alone=(row["most"] or 0) >= ALONE,
         )
-        for node_id, max_tasks in Node.objects.alive(now).values_list("id", "max_tasks")
+        for node_id, max_tasks in Node.objects.available(now).values_list("id", "max_tasks")
     }
 
 
@@ -93,7 +93,7 @@ def load(now: datetime) -> dict[int, Load]:
 def _lease(node_id: int) -> list[Lease]:
     """Choose and lease tasks for one node, in one transaction that holds the node's row."""
     now = clock.now()
-    node = Node.objects.select_for_update().alive(now).filter(pk=node_id).first()
+    node = Node.objects.select_for_update().available(now).filter(pk=node_id).first()
     loads = load(now)
     if node is None or node_id not in loads:
         return []

@@ -35,7 +35,8 @@ def lease(node: Node, portion: Portion) -> Lease | None:
     """Put due tasks under a new lease of `node`; None when not one of them was still waiting.
 
     The caller holds the rows of their hosts, which are the node's or nobody's; they become the
-    node's. The lease must be started before it expires.
+    node's. The lease must be started before it expires, which is soon: what is only queued is
+    taken back at no cost.
     """
     now = clock.now()
     moved = _take(Verb.LEASE, ids=portion.task_ids)
@@ -48,7 +49,7 @@ def lease(node: Node, portion: Portion) -> Lease | None:
         left=len(moved),
         suspicion=portion.suspicion,
         created_at=now,
-        expires_at=now + lease_time(),
+        expires_at=now + start_time(),
     )
     _write(Verb.LEASE, moved, rows.put("lease_id", new.pk), NOT_WAITING)
     out = Counter(task.host_id for task in moved)
@@ -210,6 +211,11 @@ def _retry(task_ids: Sequence[int]) -> int:
 def lease_time() -> timedelta:
     """How long a lease is good for."""
     return timedelta(seconds=settings.ENV.lease_seconds)
+
+
+def start_time() -> timedelta:
+    """How soon a lease must be started."""
+    return lease_time() / 3
 
 
 def _take(

@@ -2,10 +2,10 @@
 
 from amqp.exceptions import MessageNacked
 from celery import Celery
-from django.conf import settings
 from kombu.exceptions import OperationalError as BrokerError
 
 from hashworld.celery import node_queue
+from hashworld.tasks import moves
 
 TAKE_LEASE = "hashworld.take_lease"
 #: How long the broker may take to confirm.
@@ -38,7 +38,7 @@ class CeleryPublisher:
                     producer=producer,
                     retry=False,
                     confirm_timeout=CONFIRM_SECONDS,
-                    expires=settings.ENV.lease_seconds,
+                    expires=moves.start_time().total_seconds(),
                     ignore_result=True,
                 )
             except Exception as error:

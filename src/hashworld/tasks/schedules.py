@@ -21,7 +21,7 @@ class BuiltIn:
 
 BUILT_IN = (
     BuiltIn("dispatch", "hashworld.dispatch", 1, 5, "Gives due tasks to nodes with room."),
-    BuiltIn("reaper", "hashworld.reap", 5, 15, "Rescues the work of dead nodes."),
+    BuiltIn("reaper", "hashworld.reap", 2, 6, "Rescues the work of dead nodes."),
 )
 
 

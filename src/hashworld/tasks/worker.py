@@ -37,7 +37,7 @@ def dispatch_sweep() -> None:
 
 @app.task(name="hashworld.reap")
 def reap() -> None:
-    """Rescue the work of the dead; every five seconds."""
+    """Rescue the work of the dead; every two seconds."""
     reaper.reap()
 
 

@@ -1,15 +1,17 @@
 """Who is given what, how much of it, and what happens when the giving goes wrong."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import count
 from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from hashworld.nodes import heartbeat
+from hashworld.nodes import clock, heartbeat
 from hashworld.nodes.lands import land_of
 from hashworld.nodes.models import Land, Node
 from hashworld.tasks import dispatch as dispatching
@@ -214,6 +216,15 @@ def test_the_hosts_of_a_silent_node_go_to_others_at_once(nodes: Callable[..., No
     world.hand_in(f"http://{next(names(one))}/")
     world.silence(one)
     assert [lease.node_id for lease in world.give()] == [two.pk]
+
+
+def test_a_node_that_missed_two_heartbeats_is_given_nothing(node: Node) -> None:
+    world.hand_in("http://a.example/")
+    late = timedelta(seconds=2 * settings.ENV.heartbeat_seconds)
+    Node.objects.update(seen_at=clock.now() - late)
+    assert world.give() == []
+    Node.objects.update(seen_at=clock.now() - late * 0.8)
+    assert [lease.node_id for lease in world.give()] == [node.pk]
 
 
 def test_a_node_that_drains_is_given_nothing(node: Node) -> None:

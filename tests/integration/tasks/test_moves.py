@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.conf import settings
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
@@ -167,6 +168,18 @@ def test_a_lease_that_was_taken_back_does_not_start(node: Node) -> None:
     assert [task.state for task in world.tasks(job)] == [State.WAITING]
     lease.refresh_from_db()
     assert lease.started_at is None
+
+
+def test_a_lease_that_nobody_starts_is_up_long_before_a_started_one(node: Node) -> None:
+    world.hand_in("http://a.example/")
+    [lease] = world.give()
+    patience = (lease.expires_at - lease.created_at).total_seconds()
+    assert patience == pytest.approx(settings.ENV.lease_seconds / 3, abs=0.1)
+    moves.start(lease.pk, node.incarnation)
+    lease.refresh_from_db()
+    assert lease.started_at is not None
+    granted = (lease.expires_at - lease.started_at).total_seconds()
+    assert granted == pytest.approx(settings.ENV.lease_seconds, abs=0.1)
 
 
 def test_starting_renews_the_lease(node: Node) -> None:
