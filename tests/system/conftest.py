@@ -1,6 +1,7 @@
 """A stage for tests with real processes: nodes, a scheduler, a site and the three ledgers."""
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,9 @@ from tests.chaos.site import HOSTS, Site
 from tests.chaos.stage import Stage
 from tests.conftest import Footing
 from tests.services import Cluster
+
+# Whoever runs the tests in the background of a shell ignores Ctrl-C, and so would all they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LEASE = 4.0
 HEARTBEAT = 1.0

@@ -26,7 +26,8 @@ from hashworld.tasks.writer import Writer
 
 log = structlog.get_logger(__name__)
 
-FINISHERS = 2
+#: One more on the same interpreter would cost more in switching than it brings.
+FINISHERS = 1
 #: An engine whose loop has not turned for so many seconds is taken for stuck.
 STUCK_SECONDS = 10.0
 
