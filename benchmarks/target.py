@@ -8,9 +8,9 @@ from tests.services.service import Service, find_binary
 ADDRESSES = tuple(f"127.0.0.{number}" for number in range(1, 17))
 PAGE_BYTES = 20 * 1024
 #: Makes every page, and so every body that is kept, distinct.
-_DISTINCT = '<!--#echo var="request_uri" -->'
-
-# The page stands in a file because a parameter of the configuration ends at 4 KB.
+_DISTINCT = "$request_uri"
+#: A parameter of the configuration ends at 4 KB, so the page stands in several.
+_PART = 4000
 CONFIGURATION = """\
 {user}
 worker_processes 1;
@@ -28,14 +28,10 @@ http {{
     scgi_temp_path {folder}/scgi;
     keepalive_requests 1000000000;
     keepalive_timeout 1h;
-    open_file_cache max=10;
     server {{
 {listen}
-        root {folder};
-        location / {{
-            ssi on;
-            rewrite ^ /page.html break;
-        }}
+{parts}
+        return 200 '{whole}';
     }}
 }}
 """
@@ -55,13 +51,16 @@ class Target(Service):
         return (self.folder / "pid").exists()
 
     def prepare(self) -> None:
+        text = page()
+        parts = [text[i : i + _PART] for i in range(0, len(text), _PART)]
         configuration = CONFIGURATION.format(
             user="user root;" if os.getuid() == 0 else "",
             folder=self.folder,
             listen="\n".join(f"        listen {each}:{self.port};" for each in ADDRESSES),
+            parts="\n".join(f"        set $part{i} '{part}';" for i, part in enumerate(parts)),
+            whole="".join(f"${{part{i}}}" for i in range(len(parts))),
         )
         (self.folder / "nginx.conf").write_text(configuration)
-        (self.folder / "page.html").write_text(page())
 
     def command(self) -> list[str]:
         return [str(find_binary("nginx")), "-p", str(self.folder), "-c", "nginx.conf"]

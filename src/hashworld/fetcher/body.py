@@ -42,6 +42,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_BOM_STARTS = {mark[:1] for mark, _ in _BOMS}
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s\"';,]+)", re.IGNORECASE)
 _META = re.compile(
     rb"<meta[^<>]*?charset\s*=\s*[\"']?\s*([\w.:-]+)|<\?xml[^<>]*?encoding\s*=\s*[\"']([\w.:-]+)"
@@ -100,9 +101,10 @@ def charset_of(body: bytes, headers: Headers) -> str:
     In order: byte order mark, Content-Type, declaration in the first 4 KiB, UTF-8 if it is
     that, detection on the first 64 KiB. What is not text is Latin-1, which takes every byte.
     """
-    for mark, codec in _BOMS:
-        if body.startswith(mark):
-            return codec
+    if body[:1] in _BOM_STARTS:
+        for mark, codec in _BOMS:
+            if body.startswith(mark):
+                return codec
     content_type = header(headers, "content-type") or ""
     parameter = _CHARSET.search(content_type)
     named = _codec(parameter[1]) if parameter else None
@@ -215,6 +217,8 @@ def _check(size: int, bound: int) -> None:
 
 def _encodings(headers: Headers) -> list[str]:
     values = [value for name, value in headers if name.lower() == "content-encoding"]
+    if not values:
+        return []
     names = (name.strip().lower() for name in ",".join(values).split(","))
     return [name for name in names if name not in ("", "identity")]
 
@@ -224,7 +228,10 @@ def _media_type(content_type: str) -> str:
 
 
 def _declared(body: bytes) -> str | None:
-    found = _META.search(body[:_DECLARED].lower())
+    head = body[:_DECLARED].lower()
+    if b"charset" not in head and b"encoding" not in head:
+        return None  # most pages; the pattern would take a look behind every bracket
+    found = _META.search(head)
     if found is None:
         return None
     codec = _codec((found[1] or found[2]).decode("ascii", "replace"))
@@ -234,6 +241,8 @@ def _declared(body: bytes) -> str | None:
 
 def _detected(body: bytes) -> str:
     head = body[:_DETECTED]
+    if head.isascii():
+        return "utf-8"
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head, len(head) == len(body))
     except UnicodeDecodeError:

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db.models import F
-
 from hashworld.tasks import frontier, rows
 from hashworld.tasks.models import COUNTERS, Host, Job, Lease
 from hashworld.tasks.states import MOVES, OUT, TERMINAL, State, Verb
@@ -43,14 +41,17 @@ def settle(verb: Verb, moved: Sequence[Moved], now: datetime) -> None:
 
 def close(lease_ids: Iterable[int], now: datetime) -> None:
     """Close leases that answer for nothing any more: their tasks came back or were killed."""
-    Lease.objects.open().filter(pk__in=list(lease_ids), left=0).update(closed_at=now)
+    answered = "closed_at IS NULL AND `left` = 0"
+    rows.update(Lease, lease_ids, [rows.put("closed_at", rows.stamp(now))], guard=answered)
 
 
 def finish_jobs(job_ids: Iterable[int], now: datetime) -> None:
     """Mark those jobs finished that are sealed and have nothing left to do."""
-    Job.objects.filter(
-        pk__in=list(job_ids), sealed_at__isnull=False, waiting=0, inqueue=0, running=0
-    ).filter(finished_at=None).update(finished_at=now)
+    nothing_left = (
+        "sealed_at IS NOT NULL AND finished_at IS NULL"
+        " AND waiting = 0 AND inqueue = 0 AND running = 0"
+    )
+    rows.update(Job, job_ids, [rows.put("finished_at", rows.stamp(now))], guard=nothing_left)
 
 
 def _lower_leases(amounts: Counter[int], now: datetime) -> None:
@@ -64,10 +65,13 @@ def _free_hosts(amounts: Counter[int], now: datetime) -> None:
     if not amounts:
         return
     rows.add(Host, "out", _negative(amounts))
-    idle = Host.objects.filter(pk__in=sorted(amounts), out=0)
-    for interval in set(idle.filter(min_interval__gt=0).values_list("min_interval", flat=True)):
-        idle.filter(min_interval=interval).update(next_at=now + timedelta(seconds=interval))
-    idle.update(holder=None)
+    intervals = rows.select(("out", "id", "min_interval"), Host, "id", sorted(amounts))
+    idle = {id_: interval for out, id_, interval in intervals if not out}
+    rows.update(Host, idle, [rows.put("holder_id", None)])
+    polite = {id_: now + timedelta(seconds=s) for id_, s in idle.items() if s}
+    for moment in set(polite.values()):
+        hosts = [id_ for id_ in polite if polite[id_] == moment]
+        rows.update(Host, hosts, [rows.put("next_at", rows.stamp(moment))])
 
 
 def _negative(amounts: Mapping[int, int]) -> dict[int, int]:
@@ -80,10 +84,10 @@ def _count(target: State, moved: Sequence[Moved], now: datetime) -> None:
     for task in moved:
         by_job.setdefault(task.job_id, Counter())[task.state] += 1
     for job_id, sources in sorted(by_job.items()):
-        changes = {COUNTERS[State(s)]: F(COUNTERS[State(s)]) - n for s, n in sources.items()}
-        changes[COUNTERS[target]] = F(COUNTERS[target]) + sum(sources.values())
-        Job.objects.filter(pk=job_id).update(**changes)
+        changes = [rows.more(COUNTERS[State(state)], -n) for state, n in sources.items()]
+        rows.update(Job, [job_id], [*changes, rows.more(COUNTERS[target], sources.total())])
     if target in TERMINAL:
         finish_jobs(by_job, now)
     elif target == State.WAITING:
-        Job.objects.filter(pk__in=by_job).exclude(finished_at=None).update(finished_at=None)
+        again = "finished_at IS NOT NULL"
+        rows.update(Job, by_job, [rows.put("finished_at", None)], guard=again)

@@ -9,11 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, OuterRef, Subquery
-from django.db.models.functions import Greatest
 
 from hashworld.tasks import rows
-from hashworld.tasks.models import SUSPECT, Host, HostQueue, Priority, Task
+from hashworld.tasks.models import SUSPECT, HostQueue, Priority
 from hashworld.tasks.portion import Due
 
 REFRESH_CHUNK = 500
@@ -21,6 +19,14 @@ REFRESH_CHUNK = 500
 UNION_CHUNK = 100
 #: Lanes in the order in which they are served.
 LANES = (SUSPECT, *sorted(Priority.values, reverse=True))
+
+_HOST = "FROM tasks_host AS h WHERE h.id = tasks_hostqueue.host_id"
+_REFRESH = (
+    f"UPDATE tasks_hostqueue SET holder_id = (SELECT h.holder_id {_HOST}), ready_at = {{later}}("  # noqa: S608
+    f"(SELECT h.next_at {_HOST} AND NOT h.paused AND h.`out` < h.ahead),"
+    " (SELECT t.due_at FROM tasks_task AS t WHERE t.host_id = tasks_hostqueue.host_id"
+    " AND t.lane = tasks_hostqueue.lane ORDER BY t.due_at LIMIT 1))"
+)
 
 
 def open_lanes(lanes: Iterable[tuple[int, int]]) -> None:
@@ -35,22 +41,14 @@ def refresh(host_ids: Iterable[int]) -> None:
     A queue is ready when its earliest task is due and the host may be asked again; it is never
     ready while the host is paused or has as many tasks out as it may.
     """
-    host = Host.objects.filter(pk=OuterRef("host_id"))
-    open_host = host.filter(paused=False, out__lt=F("ahead"))
-    earliest = Task.objects.filter(host_id=OuterRef("host_id"), lane=OuterRef("lane")).order_by(
-        "due_at"
-    )
     for chunk in rows.chunks(sorted(set(host_ids)), REFRESH_CHUNK):
+        where, _ = rows.within("host_id", chunk)
         # Locked first: what the UPDATE reads is then no older than the last change by another.
-        rows.lock(("id",), HostQueue, *rows.within("host_id", chunk))
-        HostQueue.objects.filter(host_id__in=chunk).update(
-            holder_id=Subquery(host.values("holder_id")[:1]),
-            # Null when either is: GREATEST of MySQL and MAX of SQLite agree in this.
-            ready_at=Greatest(
-                Subquery(open_host.values("next_at")[:1]),
-                Subquery(earliest.values("due_at")[:1]),
-            ),
-        )
+        rows.lock(("id",), HostQueue, where, [])
+        with connection.cursor() as cursor:
+            # Null when either moment is: GREATEST of MySQL and MAX of SQLite agree in this.
+            later = "GREATEST" if connection.vendor == "mysql" else "MAX"
+            cursor.execute(f"{_REFRESH.format(later=later)} WHERE {where}")
 
 
 def ready(node_id: int, now: datetime, limit: int) -> list[tuple[int, int]]:

@@ -79,6 +79,12 @@ def put(column: str, value: Any) -> Assignment:
     return f"{_quoted(column)} = %s", [value]
 
 
+def more(column: str, amount: int) -> Assignment:
+    """So much more, or less, in every row."""
+    name = _quoted(column)
+    return f"{name} = {name} + {int(amount)}", []
+
+
 def case(column: str, values: Mapping[int, Any]) -> Assignment:
     """A value for each row, keyed by id."""
     if len(set(values.values())) == 1:
