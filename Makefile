@@ -28,7 +28,7 @@ test-unit: setup-test ## Run the unit tests alone, which need no server.
 lint: setup-test ## Check style, formatting and types.
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	HASHWORLD_DATA_DIR=.mypy_cache/data $(python) -m mypy src
+	HASHWORLD_DATA_DIR=.mypy_cache/data $(python) -m mypy
 
 fmt: setup-test ## Repair style and formatting where a tool can.
 	$(python) -m ruff check --fix .

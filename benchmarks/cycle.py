@@ -66,6 +66,10 @@ class Weightless:
         """Nothing is open."""
 
 
+def _failed() -> None:
+    raise RuntimeError("the writer failed")
+
+
 class Cycle:
     """One node's rounds."""
 
@@ -79,6 +83,7 @@ class Cycle:
             cancel=lambda keys: None,
             freed=lambda: None,
             turning=lambda: True,
+            failed=_failed,
         )
         self._round = 0
 
@@ -95,8 +100,8 @@ class Cycle:
         return {"tasks": tasks, "dispatch": dispatching, "start": starting, "flush": flushing}
 
     def _start(self, lease_id: int) -> list[Ended]:
-        moved = moves.start(lease_id, self._node.incarnation)
-        loaded = requests.load(lease_id, [task.id for task in moved])
+        started = moves.start(lease_id, self._node.incarnation)
+        loaded = requests.load(lease_id, started)
         keys = {running.task_id: request.key for running, request in loaded}
         self._holdings.add(lease_id, keys, monotonic())
         return [self._ended(lease_id, running.task_id) for running, _ in loaded]

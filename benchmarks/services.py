@@ -18,7 +18,7 @@ def require(module: str) -> None:
 def make_database(name: str) -> str:
     """An empty database; its URL. The account may make those named test_hashworld_*."""
     # Not at the top: without it the services are missing, and they say so.
-    import MySQLdb  # type: ignore[import-untyped]
+    import MySQLdb
 
     server = urlsplit(os.environ["DATABASE_URL"])
     database = f"test_hashworld_{name}"

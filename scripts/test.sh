@@ -26,7 +26,7 @@ stage() {
 
 stage "style" $python -m ruff check .
 stage "formatting" $python -m ruff format --check .
-stage "types" $python -m mypy src
+stage "types" $python -m mypy
 stage "unit tests" $python -m pytest tests/unit -n 2
 stage "integration tests, embedded footing" $python -m pytest tests/integration -n 2
 stage "system tests, embedded footing" $python -m pytest tests/system

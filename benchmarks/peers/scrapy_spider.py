@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import MySQLdb  # type: ignore[import-untyped]
+import MySQLdb
 import scrapy
 from scrapy.crawler import CrawlerProcess
 from scrapy.http import Response

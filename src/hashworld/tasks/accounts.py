@@ -34,9 +34,8 @@ def settle(verb: Verb, moved: Sequence[Moved], now: datetime) -> None:
         came_back = [task for task in moved if task.state in OUT]
         _lower_leases(Counter(task.lease_id for task in came_back if task.lease_id), now)
         _free_hosts(Counter(task.host_id for task in came_back), now)
-    if verb is not Verb.START:
-        frontier.refresh(task.host_id for task in moved)
-    _count(target, moved, now)
+    frontier.refresh(task.host_id for task in moved)
+    count(target, [(task.job_id, task.state) for task in moved], now)
 
 
 def close(lease_ids: Iterable[int], now: datetime) -> None:
@@ -78,11 +77,14 @@ def _negative(amounts: Mapping[int, int]) -> dict[int, int]:
     return {key: -amount for key, amount in amounts.items()}
 
 
-def _count(target: State, moved: Sequence[Moved], now: datetime) -> None:
-    """Keep the jobs' counters; last in the transaction, for their rows are the busiest."""
+def count(target: State, moved: Iterable[tuple[int, int]], now: datetime) -> None:
+    """Keep the jobs' counters for tasks given as (job id, former state).
+
+    Last in the transaction, for the jobs' rows are the busiest.
+    """
     by_job: dict[int, Counter[int]] = {}
-    for task in moved:
-        by_job.setdefault(task.job_id, Counter())[task.state] += 1
+    for (job_id, state), number in Counter(moved).items():
+        by_job.setdefault(job_id, Counter())[state] = number
     for job_id, sources in sorted(by_job.items()):
         changes = [rows.more(COUNTERS[State(state)], -n) for state, n in sources.items()]
         rows.update(Job, [job_id], [*changes, rows.more(COUNTERS[target], sources.total())])

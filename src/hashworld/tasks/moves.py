@@ -9,6 +9,7 @@ from it: leases, hosts, queues, counters. Who is not among the moved has lost th
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -28,6 +29,17 @@ CHUNK = 1000
 LOST: list[rows.Assignment] = [("losses = losses + 1, attempts = attempts + 1", [])]
 #: The index that dispatch reads has an entry with a lane and a due time for waiting tasks only.
 NOT_WAITING: rows.Assignment = ("lane = NULL, due_at = NULL", [])
+
+
+class Started(NamedTuple):
+    """A task that a lease's start has set running, with what its fetch needs."""
+
+    id: int
+    job_id: int
+    host_id: int
+    url: str
+    failures: int
+    state: int
 
 
 @retried
@@ -60,7 +72,7 @@ def lease(node: Node, portion: Portion) -> Lease | None:
 
 
 @retried
-def start(lease_id: int, incarnation: str) -> list[Moved]:
+def start(lease_id: int, incarnation: str) -> list[Started]:
     """Start a lease once, on the incarnation it was made for; the tasks that now run.
 
     Empty for a message that came twice, too late, or to another incarnation.
@@ -69,10 +81,13 @@ def start(lease_id: int, incarnation: str) -> list[Moved]:
     began = Lease.objects.open().filter(pk=lease_id, started_at=None, incarnation=incarnation)
     if not began.update(started_at=now, expires_at=now + lease_time()):
         return []
-    moved = _take(Verb.START, leases=[lease_id])
-    _write(Verb.START, moved)
-    accounts.settle(Verb.START, moved, now)
-    return moved
+    # Whom the guarded UPDATE moved is known without having looked before: all that now run.
+    running = rows.put("state", int(State.RUNNING))
+    rows.update(Task, [lease_id], [running], guard=_in_sources(Verb.START), key="lease_id")
+    found = map(Started._make, rows.select(Started._fields, Task, "lease_id", [lease_id]))
+    started = sorted(task for task in found if task.state == State.RUNNING)
+    accounts.count(State.RUNNING, [(task.job_id, State.INQUEUE) for task in started], now)
+    return started
 
 
 @retried

@@ -15,7 +15,7 @@ from typing import NamedTuple
 #: How many tasks a node may hold for each that it may have in flight.
 HELD_PER_TASK = 2
 #: Less room than this part of what a node may have in flight is a scrap.
-SCRAP = 4
+SCRAP = 2
 #: The size of a lease of tasks that were lost once.
 SUSPECTS = 32
 #: Losses after which a task runs alone.

@@ -9,7 +9,8 @@ from hashworld.fetcher.engine import Request
 from hashworld.fetcher.limits import FetchLimits, HostLimits
 from hashworld.tasks import rows
 from hashworld.tasks.finishing import Running
-from hashworld.tasks.models import Host, Job, Task
+from hashworld.tasks.models import Host, Job
+from hashworld.tasks.moves import Started
 from hashworld.tasks.retry import RetryPolicy
 from hashworld.tasks.spec import fetch_limits
 
@@ -32,20 +33,18 @@ def options(job_id: int) -> Options:
     return Options(Job.objects.get(pk=job_id))
 
 
-def load(lease_id: int, task_ids: Sequence[int]) -> list[tuple[Running, Request]]:
-    """The tasks of a lease with their requests, in the order of their ids."""
-    columns = ("id", "job_id", "host_id", "url", "failures")
-    tasks = sorted(rows.select(columns, Task, "id", task_ids))
+def load(lease_id: int, tasks: Sequence[Started]) -> list[tuple[Running, Request]]:
+    """The started tasks of a lease with their requests, in the same order."""
     limits = ("id", "name", "max_connections", "min_interval")
     hosts = {
         pk: (name, HostLimits(connections, interval))
         for pk, name, connections, interval in rows.select(
-            limits, Host, "id", {host_id for _, _, host_id, _, _ in tasks}
+            limits, Host, "id", {task.host_id for task in tasks}
         )
     }
     ports = frozenset(settings.ENV.fetch_ports)
     loaded = []
-    for pk, job_id, host_id, url, failures in tasks:
+    for pk, job_id, host_id, url, failures, _ in tasks:
         job = options(job_id)
         name, host_limits = hosts[host_id]
         request = Request(

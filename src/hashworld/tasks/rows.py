@@ -114,14 +114,22 @@ def within(column: str, values: Iterable[Any]) -> Assignment:
 
 
 def update(
-    model: type[models.Model], ids: Iterable[int], sets: Sequence[Assignment], guard: str = ""
+    model: type[models.Model],
+    ids: Iterable[int],
+    sets: Sequence[Assignment],
+    guard: str = "",
+    *,
+    key: str = "id",
 ) -> int:
-    """Update the rows with these ids that satisfy `guard`, a condition in SQL; how many did."""
+    """Update the rows with these ids, or another `key`, that satisfy `guard`, a condition in SQL.
+
+    Returns how many did.
+    """
     keys = list(ids)
     if not keys:
         return 0
     sql = ", ".join(part for part, _ in sets)
-    where, wanted = within("id", keys)
+    where, wanted = within(key, keys)
     values = [value for _, parameters in sets for value in parameters]
     with connection.cursor() as cursor:
         cursor.execute(

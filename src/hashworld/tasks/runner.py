@@ -90,9 +90,9 @@ class Runner:
             moves.release([lease_id])
             return 0
         sent = monotonic()
-        moved = moves.start(lease_id, self.node.incarnation)
+        started = moves.start(lease_id, self.node.incarnation)
         try:
-            loaded = requests.load(lease_id, [task.id for task in moved])
+            loaded = requests.load(lease_id, started)
         except Exception:
             moves.release([lease_id])
             raise

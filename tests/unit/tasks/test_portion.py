@@ -53,8 +53,8 @@ def test_a_node_has_room_for_twice_what_it_may_have_in_flight() -> None:
 
 
 def test_a_scrap_of_room_is_not_worth_a_lease() -> None:
-    assert Load(max_tasks=100, out=175).worth_a_lease
-    assert not Load(max_tasks=100, out=176).worth_a_lease
+    assert Load(max_tasks=100, out=150).worth_a_lease
+    assert not Load(max_tasks=100, out=151).worth_a_lease
     assert not Load(max_tasks=1, out=2).worth_a_lease
 
 
