@@ -134,4 +134,5 @@ def finished_jobs(now: datetime) -> list[Progress]:
 
 def failures() -> list[Task]:
     """Failed tasks of the newest jobs."""
-    return list(Task.objects.in_state(State.RUNTIME_ERROR)[:ROWS])
+    failed = Task.objects.in_state(State.RUNTIME_ERROR)
+    return list(failed.order_by("-job_id", "-id")[:ROWS])

@@ -37,8 +37,8 @@ class JobPage:
 
 
 def read(job: Job) -> JobPage:
-    """Gather the page, by the index (state, job)."""
-    failed = Task.objects.filter(job=job).in_state(State.RUNTIME_ERROR)
+    """Gather the page, by the index (ended, job)."""
+    failed = Task.objects.filter(job=job).in_state(State.RUNTIME_ERROR).order_by("-id")
     sample = Counter(failed.values_list("error", flat=True)[:SAMPLE]) if job.runtime_error else {}
     size = sum(sample.values())
     kinds = [

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.contrib import admin
@@ -17,7 +18,7 @@ OFFERED = 20
 
 
 class StateFilter(admin.SimpleListFilter):
-    """By the index (state, job)."""
+    """By the index (ended, job), or by the open leases."""
 
     title = "state"
     parameter_name = "state"
@@ -26,14 +27,19 @@ class StateFilter(admin.SimpleListFilter):
         """Every state."""
         return [(str(state.value), str(state.label)) for state in State]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Task]:
         """Tasks in the chosen state."""
         state = _number(self.value())
-        return queryset if state is None else queryset.filter(state=state)
+        if state is None:
+            return cast("QuerySet[Task]", queryset)
+        found: QuerySet[Task] = (
+            queryset.in_state(State(state)) if state in State.values else queryset.none()
+        )
+        return found
 
 
 class JobFilter(admin.SimpleListFilter):
-    """By the index (job), or (state, job)."""
+    """By the index (job), or (ended, job)."""
 
     title = "job"
     parameter_name = "job"
@@ -46,10 +52,11 @@ class JobFilter(admin.SimpleListFilter):
             jobs += Job.objects.filter(pk=chosen)
         return [(str(job.pk), f"#{job.pk} {job}") for job in jobs]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Task]:
         """Tasks of the chosen job."""
         job = _number(self.value())
-        return queryset if job is None else queryset.filter(job_id=job)
+        found: QuerySet[Task] = queryset if job is None else queryset.filter(job_id=job)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from hashworld.tasks.accounts import Moved
 from hashworld.tasks.attempts import Ended, lost, record
 from hashworld.tasks.models import SUSPECT, Host, Job, Lease, Task
 from hashworld.tasks.portion import Portion
-from hashworld.tasks.states import MOVES, State, Verb
+from hashworld.tasks.states import MOVES, TERMINAL, State, Verb
 from hashworld.transaction import retried
 
 #: The losses that end a task as `poison` (contract C6).
@@ -82,8 +82,7 @@ def start(lease_id: int, incarnation: str) -> list[Started]:
     if not began.update(started_at=now, expires_at=now + lease_time()):
         return []
     # Whom the guarded UPDATE moved is known without having looked before: all that now run.
-    running = rows.put("state", int(State.RUNNING))
-    rows.update(Task, [lease_id], [running], guard=_in_sources(Verb.START), key="lease_id")
+    rows.update(Task, [lease_id], _state(Verb.START), guard=_in_sources(Verb.START), key="lease_id")
     found = map(Started._make, rows.select(Started._fields, Task, "lease_id", [lease_id]))
     started = sorted(task for task in found if task.state == State.RUNNING)
     accounts.count(State.RUNNING, [(task.job_id, State.INQUEUE) for task in started], now)
@@ -178,7 +177,7 @@ def retry_job(job_id: int, states: Iterable[State]) -> int:
 def _through_job(job_id: int, states: Iterable[State], verb: Callable[[Sequence[int]], int]) -> int:
     total = 0
     for state in states:
-        found = Task.objects.filter(state=state, job_id=job_id).order_by("id")
+        found = Task.objects.in_state(state).filter(job_id=job_id).order_by("id")
         last = 0
         while chunk := list(found.filter(id__gt=last).values_list("id", flat=True)[:CHUNK]):
             total += verb(chunk)
@@ -253,8 +252,17 @@ def _take(
 
 
 def _write(verb: Verb, moved: Sequence[Moved], *sets: rows.Assignment) -> None:
-    state = rows.put("state", int(MOVES[verb].target))
-    rows.update(Task, [task.id for task in moved], [state, *sets], guard=_in_sources(verb))
+    guard = _in_sources(verb)
+    rows.update(Task, [task.id for task in moved], [*_state(verb), *sets], guard=guard)
+
+
+def _state(verb: Verb) -> list[rows.Assignment]:
+    """The state after a move, and `ended` where that changes."""
+    move = MOVES[verb]
+    state = rows.put("state", int(move.target))
+    if move.target in TERMINAL:
+        return [state, rows.put("ended", int(move.target))]
+    return [state, rows.put("ended", None)] if move.sources & TERMINAL else [state]
 
 
 def _in_sources(verb: Verb) -> str:

@@ -66,9 +66,7 @@ def outcomes(job: Job) -> Iterator[Outcome]:
 
 def failures(job: Job, limit: int) -> list[Outcome]:
     """The first tasks, at most `limit`, that were given up."""
-    return _with_attempts(
-        list(_tasks(job).filter(state=State.RUNTIME_ERROR).order_by("id")[:limit])
-    )
+    return _with_attempts(list(_tasks(job).in_state(State.RUNTIME_ERROR).order_by("id")[:limit]))
 
 
 def seconds_for(job: Job, share: float) -> tuple[int, float]:

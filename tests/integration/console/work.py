@@ -33,7 +33,8 @@ def end(task: Task, state: State, **columns: object) -> None:
     """Bring a waiting task to its end as the cluster would; rows only, no moves."""
     for name, value in columns.items():
         setattr(task, name, value)
-    task.state, task.due_at, task.finished_at, task.attempts = state, None, timezone.now(), 1
+    task.state = task.ended = state
+    task.due_at, task.finished_at, task.attempts = None, timezone.now(), 1
     task.save()
     column = state.name.lower()
     job = task.job

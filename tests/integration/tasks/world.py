@@ -141,6 +141,9 @@ def check_books() -> None:
         waits = task.state == State.WAITING
         assert (task.due_at is not None) == (task.lane is not None) == waits, f"place of {task}"
         assert (task.finished_at is not None) == (task.state in TERMINAL), f"end of {task}"
+    for state in State:
+        listed = sorted(task.pk for task in Task.objects.in_state(state))
+        assert listed == sorted(task.pk for task in found if task.state == state), f"{state}"
         assert task.attempts == Attempt.objects.filter(task=task).count(), f"history of {task}"
     check_queues()
 
