@@ -18,7 +18,7 @@ from unfold.widgets import (
 )
 
 from hashworld.tasks import lines
-from hashworld.tasks.errors import InvalidInput, SubmissionBusy
+from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
 from hashworld.tasks.models import Duplicates, Priority
 from hashworld.tasks.spec import METHODS, JobSpec
 from hashworld.tasks.submit import Submission, submit
@@ -155,7 +155,7 @@ class JobForm(forms.Form):
         except InvalidInput as error:
             field = error.field.partition(".")[0]
             self.add_error(field if field in self.fields else None, _sentence(error))
-        except SubmissionBusy as error:
+        except (SubmissionBusy, SubmissionLost) as error:
             self.add_error(None, str(error))
         return None
 

@@ -52,7 +52,7 @@ class Dispatcher:
         try:
             return dispatch(CeleryPublisher(app), node_ids)
         except (BrokerError, OSError, DatabaseError) as error:
-            log.warning("could not dispatch; the sweep tries again", error=str(error))
+            log.warning("could not dispatch; the sweep tries again", error=repr(error))
             connection.close()
             return 0
 

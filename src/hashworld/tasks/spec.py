@@ -1,5 +1,6 @@
 """A job's options as handed in, checked field by field."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,8 @@ from hashworld.fetcher.limits import FetchLimits
 from hashworld.tasks.errors import InvalidInput
 from hashworld.tasks.models import Duplicates, Job, Priority
 
+#: NUL and halves of surrogate pairs, which no database takes.
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 METHODS = ("GET", "HEAD", "POST")
 MAX_REQUEST_BODY = 1024 * 1024
 
@@ -33,6 +36,7 @@ class JobSpec:
     def check(self) -> None:
         """Raise InvalidInput naming the first field that cannot be used."""
         _require("name", len(self.name) <= 200, "must have at most 200 characters")
+        _require("name", not _UNWRITABLE.search(self.name), "has a character that is none")
         _require("method", self.method in METHODS, f"must be one of {', '.join(METHODS)}")
         _require("body", self.body is None or self.method == "POST", "goes with POST only")
         _require("body", len(self.body or b"") <= MAX_REQUEST_BODY, "must be at most 1 MiB")

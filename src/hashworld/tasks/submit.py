@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 CHUNK = 1000
+#: What comes slowly is written after so many seconds, so that the submission is seen to live.
+CHUNK_SECONDS = 5.0
 #: So many refused lines are kept word for word; the rest are counted.
 MAX_ERRORS = 1000
 #: A submission that made no progress for so long is taken for dead.
@@ -79,7 +82,7 @@ def submit(
         return Submission(job=known, accepted=known.total, repeated=True)
     intake = _Intake(spec, owner, key)
     try:
-        for chunk in rows.chunks(_numbered(urls), CHUNK):
+        for chunk in _chunks(_numbered(urls)):
             intake.add(chunk)
         return intake.seal()
     except IntegrityError:
@@ -217,6 +220,20 @@ _TASK_COLUMNS = (
     "job_id host_id url url_hash lane due_at state attempts failures losses error".split()
 )
 _TASK_START = (int(State.WAITING), 0, 0, 0, "")
+
+
+def _chunks(lines: Iterable[tuple[int, str]]) -> Iterable[list[tuple[int, str]]]:
+    """Lines in lists of `CHUNK`, or of what came in `CHUNK_SECONDS` where they come slowly."""
+    chunk: list[tuple[int, str]] = []
+    began = 0.0
+    for line in lines:
+        began = began if chunk else monotonic()
+        chunk.append(line)
+        if len(chunk) >= CHUNK or monotonic() > began + CHUNK_SECONDS:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
 
 
 def _numbered(urls: Iterable[str | tuple[int, str]]) -> Iterable[tuple[int, str]]:

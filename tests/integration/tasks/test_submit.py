@@ -3,6 +3,7 @@
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from threading import Barrier, Thread
 
 import pytest
@@ -18,7 +19,15 @@ from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
 from hashworld.tasks.models import Duplicates, Host, Job, Priority, Task
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.states import State
-from hashworld.tasks.submit import ABANDONED, CHUNK, Submission, abandon_stale, submit, url_hash
+from hashworld.tasks.submit import (
+    ABANDONED,
+    CHUNK,
+    CHUNK_SECONDS,
+    Submission,
+    abandon_stale,
+    submit,
+    url_hash,
+)
 from tests.integration.tasks import world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -158,6 +167,23 @@ def test_a_submission_that_was_taken_down_adds_nothing_more() -> None:
         submit(urls())
     assert not Task.objects.exclude(state=State.KILLED).exists()
     world.check_books()
+
+
+def test_urls_that_come_slowly_are_written_before_there_are_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = count(step=CHUNK_SECONDS / 4)
+    monkeypatch.setattr("hashworld.tasks.submit.monotonic", lambda: next(seconds))
+    written = []
+
+    def urls() -> Iterator[str]:
+        for url in world.pages(12):
+            written.append(Task.objects.count())
+            yield url
+
+    submit(urls())
+    assert written[-1] > 0
+    assert Task.objects.count() == 12
 
 
 def test_urls_that_end_in_an_error_leave_nothing_that_runs(node: Node) -> None:

@@ -38,6 +38,8 @@ def test_what_is_within_the_bounds_is_taken(options: dict[str, Any]) -> None:
     ("field", "options"),
     [
         ("name", {"name": "n" * 201}),
+        ("name", {"name": "half a pair \ud83d"}),
+        ("name", {"name": "nul \0"}),
         ("method", {"method": "get"}),
         ("method", {"method": "DELETE"}),
         ("body", {"body": b"x"}),
