@@ -6,11 +6,9 @@ chosen goes under leases; their ids are published after the commit. The cost of 
 the room of the node and not the backlog (docs/design.md).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
-
-from django.db.models import Count, Max, Q, Sum
+from typing import NamedTuple, Protocol
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Land, Node
@@ -31,6 +29,24 @@ class Publisher(Protocol):
 
     def publish(self, lease_id: int, node: str) -> None:
         """Hand a lease to its node's queue; returns only once the broker has confirmed."""
+
+
+class OpenHost(NamedTuple):
+    """A host that a node may be given tasks of, as it was when it was locked."""
+
+    id: int
+    land: int
+    holder: int | None
+    ahead: int
+    out: int
+
+    @property
+    def allowed(self) -> int:
+        """How many more of its tasks may go out."""
+        return self.ahead - self.out
+
+
+_OPEN_HOST = ("id", "land", "holder_id", "ahead", "`out`")
 
 
 def dispatch(publisher: Publisher, node_ids: Sequence[int] | None = None) -> int:
@@ -66,27 +82,26 @@ def _publish(publisher: Publisher, leases: Sequence[Lease]) -> int:
 
 def load(now: datetime) -> dict[int, Load]:
     """What each node that may be given work holds at this moment."""
-    held = {
-        row["node_id"]: row
-        for row in Lease.objects.open()
-        .values("node_id")
-        .annotate(
-            out=Sum("left"),
-            most=Max("suspicion", filter=Q(left__gt=0)),
-            suspects=Count("id", filter=Q(suspicion__gt=0, left__gt=0)),
-        )
-        .order_by()
-    }
-    none = {"out": 0, "most": 0, "suspects": 0}
+    held: dict[int, list[tuple[int, int]]] = {}
+    leases = Lease.objects.open().order_by().values_list("node_id", "left", "suspicion")
+    for node_id, left, suspicion in leases:
+        held.setdefault(node_id, []).append((left, suspicion))
     return {
-        node_id: Load(
-            max_tasks=max_tasks,
-            out=(row := held.get(node_id, none))["out"],
-            suspects=row["suspects"],
-            alone=(row["most"] or 0) >= ALONE,
-        )
+        node_id: _load(max_tasks, held.get(node_id, []))
         for node_id, max_tasks in Node.objects.available(now).values_list("id", "max_tasks")
     }
+
+
+def _load(max_tasks: int, leases: Iterable[tuple[int, int]]) -> Load:
+    """The load of a node whose open leases have (tasks left, suspicion)."""
+    out = [(left, suspicion) for left, suspicion in leases if left]
+    suspicions = [suspicion for _, suspicion in out if suspicion]
+    return Load(
+        max_tasks=max_tasks,
+        out=sum(left for left, _ in out),
+        suspects=len(suspicions),
+        alone=max(suspicions, default=0) >= ALONE,
+    )
 
 
 @retried
@@ -99,7 +114,7 @@ def _lease(node_id: int) -> list[Lease]:
         return []
     calmest = min(loads, key=lambda id_: (loads[id_].out, id_)) == node_id
     hosts = _hosts(node, loads, calmest, now)
-    allowed = {host.pk: host.ahead - host.out for host in hosts.values()}
+    allowed = {host.id: host.allowed for host in hosts.values()}
     queues = list(hosts)
     due = frontier.due(share(queues, allowed, loads[node_id].room), now)
     chosen = portions(
@@ -107,7 +122,7 @@ def _lease(node_id: int) -> list[Lease]:
         loads[node_id],
         allowed,
         calmest=calmest,
-        held={host.pk for host in hosts.values() if host.holder_id == node_id},
+        held={host.id for host in hosts.values() if host.holder == node_id},
         lease_size=LEASE_SIZE,
     )
     leases = [moves.lease(node, portion) for portion in chosen]
@@ -118,16 +133,13 @@ def _lease(node_id: int) -> list[Lease]:
 
 def _hosts(
     node: Node, loads: dict[int, Load], calmest: bool, now: datetime
-) -> dict[tuple[int, int], Host]:
+) -> dict[tuple[int, int], OpenHost]:
     """The hosts to take from, locked, by (host id, lane) in the order of service."""
     room = loads[node.pk].room
     candidates = frontier.ready(node.pk, now, room)
     found = _locked(node, {host_id for host_id, _ in candidates})
-    owners = dict(
-        Land.objects.filter(pk__in={host.land for host in found.values()}).values_list(
-            "id", "node_id"
-        )
-    )
+    lands = {host.land for host in found.values()}
+    owners = dict(rows.select(("id", "node_id"), Land, "id", lands))
     return {
         (host_id, lane): found[host_id]
         for host_id, lane in candidates
@@ -137,18 +149,21 @@ def _hosts(
     }
 
 
-def _locked(node: Node, host_ids: set[int]) -> dict[int, Host]:
-    free_or_ours = Q(holder=None) | Q(holder=node)
-    hosts: dict[int, Host] = {}
+def _locked(node: Node, host_ids: set[int]) -> dict[int, OpenHost]:
+    may_take = f"NOT paused AND (holder_id IS NULL OR holder_id = {int(node.pk)})"
+    hosts: dict[int, OpenHost] = {}
     for chunk in rows.chunks(sorted(host_ids), frontier.REFRESH_CHUNK):
-        open_hosts = Host.objects.filter(free_or_ours, pk__in=chunk, paused=False)
-        hosts |= {host.pk: host for host in open_hosts.select_for_update().order_by("pk")}
+        where, values = rows.within("id", chunk)
+        found = rows.lock(_OPEN_HOST, Host, f"{where} AND {may_take}", values)
+        hosts |= {row[0]: OpenHost(*row) for row in found}
     return hosts
 
 
-def _ours(host: Host, node: Node, owners: Mapping[int, int | None], loads: dict[int, Load]) -> bool:
+def _ours(
+    host: OpenHost, node: Node, owners: Mapping[int, int | None], loads: dict[int, Load]
+) -> bool:
     """Whether the node may take from a host: it holds it, owns its land, or the owner is full."""
-    if node.pk in (host.holder_id, owners.get(host.land)):
+    if node.pk in (host.holder, owners.get(host.land)):
         return True
     owner = loads.get(owners.get(host.land) or 0)
     return owner is None or not owner.room
