@@ -71,7 +71,7 @@ class Tab:
 
 
 def order(parameters: Mapping[str, str]) -> tuple[str, ...]:
-    """Newest first, as the index of these filters has it: (state, job) ends with the task."""
+    """Newest first, as the index of these filters has it: (ended, job) ends with the task."""
     by_state_alone = bool(parameters.get("state")) and not parameters.get("job")
     return ("-job_id", "-id") if by_state_alone else ("-id",)
 

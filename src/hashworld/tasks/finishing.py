@@ -1,6 +1,6 @@
 """From an engine's response to a decided try: decode, hash, compress, describe.
 
-It runs in the finishing threads of a node; most of it is work that releases the interpreter lock.
+It runs in the finishing thread of a node; most of it is work that releases the interpreter lock.
 """
 
 import hashlib

@@ -26,8 +26,6 @@ from hashworld.tasks.writer import Writer
 
 log = structlog.get_logger(__name__)
 
-#: One more on the same interpreter would cost more in switching than it brings.
-FINISHERS = 1
 #: An engine whose loop has not turned for so many seconds is taken for stuck.
 STUCK_SECONDS = 10.0
 
@@ -38,7 +36,7 @@ def stop_process() -> None:
 
 
 class Runner:
-    """One engine, its finishing threads and its writer, for as long as the process lives."""
+    """One engine, its finishing thread and its writer, for as long as the process lives."""
 
     def __init__(self, node: Node) -> None:
         env = settings.ENV
@@ -64,10 +62,8 @@ class Runner:
             turning=lambda: monotonic() - self._engine.ticked_at < STUCK_SECONDS,
             failed=stop_process,
         )
-        self._finishers = [
-            Thread(target=self._finish_loop, name=f"finisher-{i}", daemon=True)
-            for i in range(FINISHERS)
-        ]
+        # One more on the same interpreter would cost more in switching than it brings.
+        self._finisher = Thread(target=self._finish_loop, name="finisher", daemon=True)
 
     @property
     def in_flight(self) -> int:
@@ -78,8 +74,7 @@ class Runner:
         """Start all threads."""
         self._engine.start()
         self._writer.start()
-        for thread in self._finishers:
-            thread.start()
+        self._finisher.start()
 
     def take(self, lease_id: int) -> int:
         """Start a lease and hand its tasks to the engine; their number.
@@ -124,10 +119,8 @@ class Runner:
         while self._engine.in_flight and monotonic() < deadline:
             idle.wait(0.05)
         self._engine.stop()
-        for _ in self._finishers:
-            self._responses.put(None)
-        for thread in self._finishers:
-            thread.join()
+        self._responses.put(None)
+        self._finisher.join()
         self._writer.stop(timeout=10)
         self._store.close()
         ours = Lease.objects.open().filter(node=self.node, incarnation=self.node.incarnation)
