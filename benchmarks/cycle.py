@@ -9,8 +9,11 @@ from collections.abc import Callable, Sequence
 from time import monotonic, perf_counter
 from typing import TypeVar
 
+import psutil
+
 from benchmarks import entrant, filling
 from hashworld.nodes import heartbeat, lands
+from hashworld.nodes.heartbeat import Work
 from hashworld.nodes.models import Node
 from hashworld.tasks import moves, requests
 from hashworld.tasks.attempts import Ended
@@ -85,12 +88,13 @@ class Cycle:
             turning=lambda: True,
             failed=_failed,
         )
+        self._process = psutil.Process()
         self._round = 0
 
     def run_once(self) -> dict[str, float]:
         """Give the node all that it has room for, and record all; seconds by part, and tasks."""
         self._round += 1
-        heartbeat.join(self._node.name, self._node.incarnation, self._node.max_tasks)
+        heartbeat.beat(self._node, Work(), self._process)
         broker = Prompt()
         tasks, dispatching = _timed(lambda: dispatch(broker))
         ended, starting = _timed(lambda: [e for id_ in broker.leases for e in self._start(id_)])
@@ -140,9 +144,11 @@ def main(arguments: list[str]) -> None:
     """Fill in so many tasks, then run a round whenever told to."""
     (tasks,) = map(int, arguments)
     filling.fill(tasks)
-    cycle = Cycle(heartbeat.join("backlog", "1", max_tasks=512))
+    node = heartbeat.join("backlog", "1", max_tasks=512)
+    heartbeat.ready(node)
     lands.make()
-    lands.assign()
+    lands.replan()
+    cycle = Cycle(node)
     going = entrant.ready()
     while going:
         entrant.tell(cycle.run_once())

@@ -37,6 +37,7 @@ class Environment:
     log_level: str
     log_format: str
     node_name: str
+    node_number: int
     max_tasks: int
     drain_seconds: float
     heartbeat_seconds: float
@@ -81,6 +82,7 @@ def _values(env: FileAwareEnv) -> dict[str, Any]:
         "log_level": env.str("LOG_LEVEL", "INFO", validate=_one_of("DEBUG INFO WARNING ERROR")),
         "log_format": env.str("LOG_FORMAT", "console", validate=_one_of("console json")),
         "node_name": env.str("HASHWORLD_NODE_NAME", "", validate=_NODE_NAME),
+        "node_number": env.int("HASHWORLD_NODE_NUMBER", 0, validate=validate.Range(0, 1000)),
         "max_tasks": env.int("HASHWORLD_MAX_TASKS", 512, validate=validate.Range(1, 10_000)),
         "drain_seconds": env.float("HASHWORLD_DRAIN_SECONDS", 20, validate=validate.Range(0, 3600)),
         "heartbeat_seconds": env.float("HASHWORLD_HEARTBEAT_SECONDS", 5, validate=_POSITIVE),

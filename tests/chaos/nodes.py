@@ -104,7 +104,8 @@ class Fleet:
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._folder = folder
-        self._environment = dict(environment)
+        #: What every process is given.
+        self.environment = dict(environment)
         self._programs: dict[str, Program] = {}
         #: The names of processes that were found dead and started again.
         self.restarted: list[str] = []
@@ -168,7 +169,7 @@ class Fleet:
 
     def _launch(self, name: str) -> Program:
         command = scheduler_command() if name == SCHEDULER else _obedient(node_command(name))
-        environment = {**self._environment, "HASHWORLD_NODE_NAME": name}
+        environment = {**self.environment, "HASHWORLD_NODE_NAME": name}
         return Program(name, command, environment, self._folder / f"{name}.log")
 
 

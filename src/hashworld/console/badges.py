@@ -5,11 +5,20 @@ from datetime import datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from hashworld.nodes.models import Node, NodeState, silence
+from hashworld.nodes.models import Node, Standing
 from hashworld.tasks.models import Job
 from hashworld.tasks.states import State
 
 TONES: dict[State, str] = {state: state.name.lower().replace("_", "-") for state in State}
+
+STANDINGS: dict[Standing, tuple[str, str]] = {
+    Standing.JOINING: ("inqueue", "It starts and takes nothing yet"),
+    Standing.ALIVE: ("succeed", "It takes work"),
+    Standing.DRAINING: ("killed", "It finishes what it has and takes nothing new"),
+    Standing.SUSPECTED: ("killed", "It missed two heartbeats and is given nothing new"),
+    Standing.DEAD: ("runtime-error", "Not heard of; its work is given to other nodes"),
+    Standing.LEFT: ("waiting", "It said goodbye; its work was given back"),
+}
 
 
 def badge(text: str, tone: str, title: str = "") -> SafeString:
@@ -37,11 +46,11 @@ def job(shown: Job) -> SafeString:
 
 
 def node(shown: Node, now: datetime) -> SafeString:
-    """Whether a node is there: what it last said, if it was heard of lately."""
-    if shown.state == NodeState.LEFT:
-        return badge("left", "waiting", "It said goodbye; its work was given back")
-    if shown.seen_at <= now - silence():
-        return badge("lost", "runtime-error", "Not heard of; its work is given to other nodes")
-    if shown.state == NodeState.DRAINING:
-        return badge("draining", "killed", "It finishes what it has and takes nothing new")
-    return badge("alive", "succeed")
+    """How a node stands."""
+    standing = shown.standing(now)
+    return badge(standing.label.lower(), *STANDINGS[standing])
+
+
+def tone(standing: Standing) -> str:
+    """The colours of a node that stands so."""
+    return STANDINGS[standing][0]

@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from hashworld.console import figures
-from hashworld.nodes import clock
+from hashworld.nodes import clock, leadership
+from hashworld.nodes.models import Standing
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -22,7 +23,8 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "day": figures.day(now),
         "hour": figures.hour(now),
         "nodes": nodes,
-        "none_alive": not any(row.alive for row in nodes),
+        "none_alive": not any(row.standing == Standing.ALIVE for row in nodes),
+        "master": leadership.master(now),
         "jobs": jobs,
         "finished_jobs": figures.finished_jobs(now) if not jobs else [],
         "failures": figures.failures(),

@@ -7,7 +7,7 @@ from django.db.models import Count, QuerySet, Sum
 
 from hashworld.console import progress
 from hashworld.console.progress import Progress
-from hashworld.nodes.models import LANDS, Node, NodeState, silence
+from hashworld.nodes.models import LANDS, Node, NodeState, Standing
 from hashworld.tasks.models import Job, Minute, Task
 from hashworld.tasks.states import State
 
@@ -66,7 +66,7 @@ class NodeRow:
     node: Node
     lands: int
     lands_share: float
-    alive: bool
+    standing: Standing
     share: float
 
 
@@ -113,7 +113,7 @@ def nodes(now: datetime) -> list[NodeRow]:
             node,
             node.owned,
             100 * node.owned / LANDS,
-            node.seen_at > now - silence(),
+            node.standing(now),
             min(100 * node.in_flight / max(node.max_tasks, 1), 100),
         )
         for node in shown

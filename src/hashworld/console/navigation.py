@@ -22,6 +22,7 @@ _GROUPS = {
     "Cluster": (
         ("Nodes", "memory", "nodes.node"),
         ("Lands", "public", "nodes.land"),
+        ("Leadership", "flag", "nodes.leadership"),
         ("Leases", "assignment", "tasks.lease"),
     ),
     "Schedules": (

@@ -67,7 +67,7 @@ def running(nodes: int, *, with_site: bool) -> Iterator[str]:
     The processes write to LOG in the data folder. Raises DemoFailed if one is not up in time.
     """
     user = prepare()
-    children = roles.children(nodes, settings.ENV.node_name, settings.ENV.web_bind)
+    children = roles.children(nodes, settings.ENV.web_bind)
     if with_site:
         children.append(Child("site", site_command))
     with open(settings.DATA_DIR / LOG, "w", encoding="utf-8") as log:

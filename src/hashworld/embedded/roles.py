@@ -1,7 +1,6 @@
 """The command line of each role; systemd units and the compose file start the same ones."""
 
 import os
-import secrets
 import sys
 from functools import partial
 
@@ -27,16 +26,13 @@ def web_command(bind: str) -> list[str]:
 
 
 def node_command(name: str) -> list[str]:
-    """A node. HASHWORLD_NODE_NAME must be `name` too.
+    """A node; `name` is for people who list processes, the node itself learns its own.
 
-    Celery's own name is new at every start: while a frozen predecessor holds the old one,
-    RabbitMQ keeps its control queue locked. Gossip and mingle are off because nodes learn of each
-    other from the database alone.
+    Gossip and mingle are off because nodes learn of each other from the database alone.
     """
-    incarnation = secrets.token_hex(3)
     return [
         *(*_celery(), "worker", "--pool", "threads", "--concurrency", str(NODE_THREADS)),
-        *("--hostname", f"{name}.{incarnation}@%h"),
+        *("--hostname", f"{name}@%h"),
         *("--without-gossip", "--without-mingle"),
     ]
 
@@ -46,12 +42,11 @@ def scheduler_command() -> list[str]:
     return [*_celery(), "beat"]
 
 
-def children(nodes: int, name: str, bind: str) -> list[Child]:
-    """Everything that one machine runs; the names of its `nodes` nodes begin with `name`."""
-    names = [name] if nodes == 1 else [f"{name}-{number}" for number in range(1, nodes + 1)]
+def children(nodes: int, bind: str) -> list[Child]:
+    """Everything that one machine runs."""
     return [
         Child("web", partial(web_command, bind)),
-        *(_node(number, node) for number, node in enumerate(names, 1)),
+        *(_node(number, 0 if nodes == 1 else number) for number in range(1, nodes + 1)),
         Child("scheduler", scheduler_command),
     ]
 
@@ -61,16 +56,17 @@ def default_nodes() -> int:
     return max(NODES[0], min(NODES[-1], (os.cpu_count() or 1) // 2))
 
 
-def node_environment(name: str) -> dict[str, str]:
-    """What a node needs in its environment.
+def node_environment(number: int) -> dict[str, str]:
+    """What a node needs in its environment; its number is 0 where there is but one.
 
     libcurl looks names up on twenty threads: one that does not answer must not keep one for long.
     """
-    return {"HASHWORLD_NODE_NAME": name, "RES_OPTIONS": settings.ENV.resolver_options}
+    return {"HASHWORLD_NODE_NUMBER": str(number), "RES_OPTIONS": settings.ENV.resolver_options}
 
 
-def _node(number: int, name: str) -> Child:
-    return Child(f"node-{number}", partial(node_command, name), node_environment(name))
+def _node(place: int, number: int) -> Child:
+    command = partial(node_command, f"node-{place}")
+    return Child(f"node-{place}", command, node_environment(number))
 
 
 def _celery() -> list[str]:

@@ -11,7 +11,8 @@ from math import log
 
 from django.db import transaction
 
-from hashworld.nodes import clock
+from hashworld.nodes import clock, identity, leadership
+from hashworld.nodes.leadership import Candidate
 from hashworld.nodes.models import LANDS, Land, Node
 
 
@@ -43,12 +44,14 @@ def make() -> int:
     return Land.objects.count() - before
 
 
-def assign() -> int:
+def assign(term: int | None) -> int:
     """Give every land to its planned owner among the live nodes; the number that moved.
 
-    With no live node nothing moves: there is nobody to move to.
+    Only the master's term may: raises TermOver for any other. With no live node nothing moves:
+    there is nobody to move to.
     """
     with transaction.atomic():
+        leadership.guard(term)
         nodes = {node.name: node for node in Node.objects.alive(clock.now())}
         planned = plan({name: node.max_tasks for name, node in nodes.items()})
         owners = dict(Land.objects.select_for_update().values_list("id", "node_id"))
@@ -60,3 +63,20 @@ def assign() -> int:
         for owner, lands in moves.items():
             Land.objects.filter(id__in=lands).update(node_id=owner)
     return sum(map(len, moves.values()))
+
+
+def replan() -> int:
+    """Assign the lands on demand, whoever leads; the number that moved.
+
+    Where nobody leads, this process does for a moment. Else it writes under the master's term:
+    the guard keeps both from writing at once, and both plan alike. Raises TermOver when the
+    leadership changes hands at this very moment.
+    """
+    candidate = Candidate(f"{identity.name()}/{identity.incarnation()}")
+    if candidate.run_once():
+        try:
+            return assign(candidate.term)
+        finally:
+            candidate.resign()
+    master = leadership.master(clock.now())
+    return assign(master.term if master else None)

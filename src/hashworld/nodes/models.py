@@ -1,4 +1,4 @@
-"""Nodes and the lands they own."""
+"""Nodes, the lands they own, and which process leads them."""
 
 from datetime import datetime, timedelta
 from typing import Self
@@ -15,8 +15,20 @@ MISSED_BEATS = 2
 class NodeState(models.TextChoices):
     """What a node last said of itself; whether it is still there, `Node.seen_at` tells."""
 
+    JOINING = "joining"
     ALIVE = "alive"
     DRAINING = "draining"
+    LEFT = "left"
+
+
+class Standing(models.TextChoices):
+    """How a node stands: what it last said, unless it has been silent for too long."""
+
+    JOINING = "joining"
+    ALIVE = "alive"
+    DRAINING = "draining"
+    SUSPECTED = "suspected"
+    DEAD = "dead"
     LEFT = "left"
 
 
@@ -45,14 +57,24 @@ def suspicion() -> timedelta:
 class Node(models.Model):
     """One Celery worker process with one engine; `incarnation` is new at every start."""
 
-    name = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=80, unique=True)
     incarnation = models.CharField(max_length=32)
     state = models.CharField(max_length=8, choices=NodeState, default=NodeState.ALIVE)
     hostname = models.CharField(max_length=255)
     pid = models.PositiveIntegerField()
+    boot_id = models.CharField(
+        max_length=64, blank=True, help_text="Where `pid` means something; new at every boot."
+    )
+    address = models.CharField(
+        max_length=255, blank=True, help_text="Its name for Celery's control commands."
+    )
+    queues = models.CharField(max_length=255, blank=True, help_text="What it consumes.")
     version = models.CharField(max_length=32)
     max_tasks = models.PositiveIntegerField(help_text="Fetches it may have in flight.")
     in_flight = models.PositiveIntegerField(default=0)
+    tick_age = models.FloatField(
+        default=0, help_text="Seconds since its engine's loop last turned, at its last heartbeat."
+    )
     cpu_percent = models.FloatField(default=0)
     memory_mb = models.FloatField(default=0)
     started_at = models.DateTimeField()
@@ -65,6 +87,16 @@ class Node(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def standing(self, now: datetime) -> Standing:
+        """How it stands at this moment of the database's clock."""
+        if self.state == NodeState.LEFT:
+            return Standing.LEFT
+        if self.seen_at <= now - silence():
+            return Standing.DEAD
+        if self.seen_at <= now - suspicion():
+            return Standing.SUSPECTED
+        return Standing(self.state)
 
 
 class Land(models.Model):
@@ -80,3 +112,28 @@ class Land(models.Model):
 
     def __str__(self) -> str:
         return f"land {self.id}"
+
+
+class Leadership(models.Model):
+    """The one row that says which process is the master, under which term, and until when.
+
+    The term rises at every change of holder; what the master writes carries it (contract C7).
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+    holder = models.CharField(max_length=255, blank=True)
+    term = models.BigIntegerField()
+    since = models.DateTimeField(help_text="When this term began.")
+    renewed_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "leadership"
+
+    def __str__(self) -> str:
+        return f"{self.holder or 'nobody'}, term {self.term}"
+
+    @property
+    def name(self) -> str:
+        """The holder without its incarnation."""
+        return self.holder.rpartition("/")[0] or self.holder

@@ -2,12 +2,17 @@
 
 from typing import Any
 
+import structlog
 from celery import bootsteps
+from celery.signals import beat_init
 from django.conf import settings
 
-from hashworld.celery import node_queue
-from hashworld.nodes import heartbeat, identity, lands
-from hashworld.nodes.heartbeat import Heartbeat
+from hashworld.celery import CONTROL_QUEUE, node_queue
+from hashworld.nodes import heartbeat, identity, master
+from hashworld.nodes.heartbeat import Heartbeat, NameTaken, Work
+from hashworld.nodes.models import Node
+
+log = structlog.get_logger(__name__)
 
 
 class HeartbeatStep(bootsteps.StartStopStep):
@@ -18,21 +23,25 @@ class HeartbeatStep(bootsteps.StartStopStep):
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
         worker.node = None
-        worker.in_flight = lambda: 0
+        worker.work = Work
         self._heartbeat: Heartbeat | None = None
 
     def create(self, worker: Any) -> None:
-        """Consume the node's own queue beside the control queue."""
-        queue = node_queue(identity.name())
-        worker.app.amqp.queues.select_add(queue)
+        """Join, and consume the node's own queue beside the control queue.
+
+        Celery's own name carries the incarnation: while a frozen predecessor holds the old one,
+        RabbitMQ keeps its control queue locked. Control commands find it in `Node.address`.
+        """
+        incarnation, machine = identity.incarnation(), worker.hostname.rpartition("@")[2]
+        worker.node = _join(identity.name(), incarnation, machine)
+        worker.hostname = worker.node.address
+        worker.app.amqp.queues.select_add(node_queue(worker.node.name))
 
     def start(self, worker: Any) -> None:
-        """Join, take the lands that are this node's share, and beat."""
-        env = settings.ENV
-        worker.node = heartbeat.join(identity.name(), identity.incarnation(), env.max_tasks)
-        lands.make()
-        lands.assign()
-        self._heartbeat = Heartbeat(worker.node, env.heartbeat_seconds, lambda: worker.in_flight())
+        """Beat."""
+        self._heartbeat = Heartbeat(
+            worker.node, settings.ENV.heartbeat_seconds, lambda: worker.work()
+        )
         self._heartbeat.start()
 
     def stop(self, worker: Any) -> None:
@@ -40,3 +49,28 @@ class HeartbeatStep(bootsteps.StartStopStep):
         if self._heartbeat is not None:
             self._heartbeat.stop()
             heartbeat.leave(worker.node)
+
+
+def _join(name: str, incarnation: str, machine: str) -> Node:
+    """Join under a name, or under a new one if it is the data folder's and another has it too."""
+    try:
+        return heartbeat.join(
+            name,
+            incarnation,
+            settings.ENV.max_tasks,
+            address=f"{name}.{incarnation}@{machine}",
+            queues=f"{node_queue(name).name},{CONTROL_QUEUE}",
+        )
+    except NameTaken as taken:
+        if settings.ENV.node_name:
+            log.error(f"{taken}: give this one a HASHWORLD_NODE_NAME of its own")
+            raise SystemExit(1) from taken
+        fresh = identity.rename()
+        log.warning(f"{taken}; the data folder was copied, so this one is now {fresh}")
+    return _join(fresh, incarnation, machine)
+
+
+@beat_init.connect
+def _compete(**_: Any) -> None:
+    """Every scheduler process would be master."""
+    master.start()

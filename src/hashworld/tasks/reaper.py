@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from hashworld.nodes import clock, lands
+from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import moves, rows
 from hashworld.tasks.models import Lease
@@ -25,18 +25,16 @@ class Reaped:
 
     leases: int = 0
     tasks: int = 0
-    lands: int = 0
     submissions: int = 0
 
 
 def reap() -> Reaped:
-    """Close expired leases and give their tasks back; move the lands of silent nodes."""
+    """Close expired leases and give their tasks back."""
     now = clock.now()
     expired = list(Lease.objects.expired(now).values_list("pk", flat=True)[:1000])
     reaped = Reaped(
         leases=len(expired),
         tasks=sum(moves.rescue(chunk, expired=True) for chunk in rows.chunks(expired, CHUNK)),
-        lands=lands.assign(),
         submissions=abandon_stale(now),
     )
     _forget_closed(now - KEEP_CLOSED)

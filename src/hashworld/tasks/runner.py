@@ -1,7 +1,5 @@
 """A node's work: leases go in, fetches run on one engine, ended tries go to the writer."""
 
-import os
-import signal
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
@@ -15,6 +13,7 @@ from django.conf import settings
 from hashworld.fetcher.address import AddressPolicy
 from hashworld.fetcher.engine import Engine, Response
 from hashworld.fetcher.errors import EngineStopped, ErrorKind
+from hashworld.nodes.heartbeat import Work, stop_process
 from hashworld.nodes.models import Node
 from hashworld.tasks import content, dispatcher, moves, requests
 from hashworld.tasks.attempts import Ended
@@ -28,11 +27,6 @@ log = structlog.get_logger(__name__)
 
 #: An engine whose loop has not turned for so many seconds is taken for stuck.
 STUCK_SECONDS = 10.0
-
-
-def stop_process() -> None:
-    """Ask this process to drain and end; what supervises it starts another."""
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Runner:
@@ -69,6 +63,11 @@ class Runner:
     def in_flight(self) -> int:
         """How many fetches are under way."""
         return self._engine.in_flight
+
+    @property
+    def work(self) -> Work:
+        """How many fetches are under way, and how long ago the engine's loop turned."""
+        return Work(self.in_flight, max(0.0, monotonic() - self._engine.ticked_at))
 
     def start(self) -> None:
         """Start all threads."""

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from hashworld.celery import app
 from hashworld.nodes import heartbeat
+from hashworld.nodes.heartbeat import Work
 from hashworld.tasks import reaper
 from hashworld.tasks.content.packs import PackStore
 from hashworld.tasks.dispatch import dispatch
@@ -54,13 +55,14 @@ class RunnerStep(bootsteps.StartStopStep):
             log.info("took back the work of an earlier incarnation", tasks=taken)
         PackStore(worker.node.name).mend()
         _runner = Runner(worker.node)
-        worker.in_flight = lambda: _runner.in_flight if _runner else 0
+        worker.work = lambda: _runner.work if _runner else Work()
         _runner.start()
         # What is loaded by now stays for good; and a set of results is many objects, none of
         # them in a cycle, so the collector need not look at every few hundred.
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 20, 20)
+        heartbeat.ready(worker.node)
         log.info("node ready", node=worker.node.name, max_tasks=worker.node.max_tasks)
 
     def stop(self, worker: Any) -> None:

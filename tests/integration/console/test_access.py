@@ -10,7 +10,7 @@ from tests.integration.console.work import As, end
 
 LISTS = [
     *("tasks_job", "tasks_task", "tasks_attempt", "tasks_content", "tasks_host", "tasks_lease"),
-    *("nodes_node", "nodes_land"),
+    *("nodes_node", "nodes_land", "nodes_leadership"),
 ]
 MOVES = ("tasks_task_kill", "tasks_task_retry", "tasks_task_delete")
 JOB_MOVES = ("tasks_job_kill", "tasks_job_retry", "tasks_job_delete")

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from hashworld.console import figures
 from hashworld.nodes import clock
+from hashworld.nodes.leadership import Candidate
 from hashworld.nodes.models import Node
 from hashworld.tasks.models import Job, Minute
 from hashworld.tasks.states import State
@@ -43,9 +44,22 @@ def test_it_shows_states_nodes_jobs_and_failures(root: Client, job: Job, node: N
         assert text in page
 
 
-def test_a_silent_node_is_shown_as_lost(root: Client, job: Job, node: Node) -> None:
-    Node.objects.update(seen_at=clock.now() - timedelta(minutes=5))
-    assert "<em>lost</em>" in shown(root)
+@pytest.mark.parametrize(("seconds", "standing"), [(12, "suspected"), (300, "dead")])
+def test_a_silent_node_is_shown_as_suspected_and_then_as_dead(
+    root: Client, job: Job, node: Node, seconds: int, standing: str
+) -> None:
+    Node.objects.update(seen_at=clock.now() - timedelta(seconds=seconds))
+    assert f">{standing}</em>" in shown(root)
+
+
+def test_it_says_which_process_is_the_master_or_that_none_is(
+    root: Client, job: Job, node: Node
+) -> None:
+    assert "no master" in shown(root)
+    assert Candidate("rack-7/1f2e3d").run_once()
+    page = shown(root)
+    assert "no master" not in page
+    assert "master rack-7, term 1" in page
 
 
 def test_the_chart_has_a_bar_for_every_minute_of_the_hour(node: Node) -> None:
@@ -92,9 +106,9 @@ def test_who_may_not_see_work_gets_none_of_it(as_member: As, job: Job) -> None:
 def test_it_costs_a_few_queries(
     root: Client, job: Job, node: Node, django_assert_max_num_queries: MaxQueries
 ) -> None:
-    with django_assert_max_num_queries(9):
-        root.get(reverse("dashboard"))
     with django_assert_max_num_queries(10):
+        root.get(reverse("dashboard"))
+    with django_assert_max_num_queries(11):
         shown(root)
 
 

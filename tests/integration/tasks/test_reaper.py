@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import psutil
 import pytest
 
 from hashworld.nodes import clock, heartbeat
-from hashworld.nodes.models import Land, Node
+from hashworld.nodes.heartbeat import Work
+from hashworld.nodes.models import Node
 from hashworld.tasks import moves, reaper
 from hashworld.tasks.models import Lease
 from hashworld.tasks.reaper import KEEP_CLOSED, Reaped, reap, reclaim
@@ -96,14 +98,6 @@ def test_an_expired_lease_whose_tasks_were_all_killed_is_closed(node: Node) -> N
     assert not Lease.objects.open().exists()
 
 
-def test_the_lands_of_a_silent_node_move(nodes: Callable[..., Node]) -> None:
-    one, two = nodes("one"), nodes("two")
-    theirs = one.lands.count()
-    world.silence(one)
-    assert reap().lands == theirs > 0
-    assert set(Land.objects.values_list("node_id", flat=True)) == {two.pk}
-
-
 def test_a_node_that_starts_again_takes_back_what_it_held(nodes: Callable[..., Node]) -> None:
     nodes("one")
     nodes("other")
@@ -138,7 +132,7 @@ def test_a_zombie_can_neither_start_nor_finish_what_its_successor_took_back(
     leases = world.give()
     assert leases
     assert all(moves.start(lease.pk, zombie.incarnation) == [] for lease in leases)
-    assert not heartbeat.beat(zombie, 0, heartbeat.psutil.Process())
+    assert not heartbeat.beat(zombie, Work(), psutil.Process())
     world.check_books()
 
 

@@ -43,8 +43,10 @@ class Postbox:
 def node(name: str, max_tasks: int = 8) -> Node:
     """Let a node join; the lands are shared out anew."""
     joined = heartbeat.join(name, f"incarnation-{next(_incarnations)}", max_tasks)
+    heartbeat.ready(joined)
+    joined.refresh_from_db()
     lands.make()
-    lands.assign()
+    lands.replan()
     return joined
 
 

@@ -6,20 +6,15 @@ from hashworld.embedded import roles
 
 
 def test_one_machine_runs_web_nodes_and_a_scheduler():
-    children = roles.children(2, "tower", "127.0.0.1:8000")
+    children = roles.children(2, "127.0.0.1:8000")
     assert [child.name for child in children] == ["web", "node-1", "node-2", "scheduler"]
-    names = [child.environment.get("HASHWORLD_NODE_NAME") for child in children]
-    assert names == [None, "tower-1", "tower-2", None]
+    numbers = [child.environment.get("HASHWORLD_NODE_NUMBER") for child in children]
+    assert numbers == [None, "1", "2", None]
 
 
-def test_a_single_node_has_the_machines_name():
-    _, node, _ = roles.children(1, "tower", "127.0.0.1:8000")
-    assert node.environment["HASHWORLD_NODE_NAME"] == "tower"
-
-
-def test_a_node_has_a_new_celery_name_at_every_start():
-    _, node, _ = roles.children(1, "tower", "127.0.0.1:8000")
-    assert node.command() != node.command()
+def test_a_single_node_has_the_machines_name_and_no_number():
+    _, node, _ = roles.children(1, "127.0.0.1:8000")
+    assert node.environment["HASHWORLD_NODE_NUMBER"] == "0"
 
 
 def test_the_web_server_listens_where_it_is_told():
@@ -35,4 +30,4 @@ def test_nodes_are_never_more_than_the_database_bears(monkeypatch):
 
 def test_a_node_looks_names_up_with_the_patience_that_the_environment_says(settings):
     settings.ENV = replace(settings.ENV, resolver_options="timeout:9")
-    assert roles.node_environment("tower")["RES_OPTIONS"] == "timeout:9"
+    assert roles.node_environment(1)["RES_OPTIONS"] == "timeout:9"

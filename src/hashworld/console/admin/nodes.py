@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from hashworld.console import badges
 from hashworld.console.admin.base import RecordAdmin
 from hashworld.console.templatetags.console import ago
-from hashworld.nodes.models import LANDS, Land, Node
+from hashworld.nodes.models import LANDS, Land, Leadership, Node
 
 
 @admin.register(Node)
@@ -22,9 +22,11 @@ class NodeAdmin(RecordAdmin):
     list_display = ("node", "stand", "beat", "load", "lands_", "cpu", "memory", "version", "up")
     ordering = ("name",)
     fields = (
-        *("name", "incarnation", "state", "hostname", "pid", "version"),
+        *("name", "incarnation", "state", "hostname", "pid", "boot_id", "version"),
+        *("address", "queues"),
         "max_tasks",
         "in_flight",
+        "tick_age",
         "cpu_percent",
         "memory_mb",
         "started_at",
@@ -112,3 +114,40 @@ class LandAdmin(RecordAdmin):
     def owner(self, shown: Land) -> str:
         """The node that fetches its hosts."""
         return shown.node.name if shown.node else "nobody: no node was alive to take it"
+
+
+@admin.register(Leadership)
+class LeadershipAdmin(RecordAdmin):
+    """Which process is the master."""
+
+    list_display = ("master", "term", "stand", "begun", "renewed")
+    ordering = ("id",)
+    fields = ("holder", "term", "since", "renewed_at", "expires_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Leadership]:
+        """With the cluster's time."""
+        rows: QuerySet[Leadership] = super().get_queryset(request)
+        return rows.annotate(now=Now())
+
+    @admin.display(description="Master")
+    def master(self, shown: Leadership) -> SafeString:
+        """Its name, and which of its processes."""
+        _, _, process = shown.holder.rpartition("/")
+        return format_html('{} <span class="hw-quiet">{}</span>', shown.name or "nobody", process)
+
+    @admin.display(description="State")
+    def stand(self, shown: Any) -> SafeString:
+        """Whether it still leads, by the cluster's clock."""
+        if shown.expires_at > shown.now:
+            return badges.badge("leads", "succeed")
+        return badges.badge("over", "runtime-error", "Nothing is scheduled or rescued")
+
+    @admin.display(description="Since")
+    def begun(self, shown: Leadership) -> SafeString:
+        """When its term began."""
+        return ago(shown.since)
+
+    @admin.display(description="Renewed")
+    def renewed(self, shown: Leadership) -> SafeString:
+        """When it last said that it leads."""
+        return ago(shown.renewed_at)

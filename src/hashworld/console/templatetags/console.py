@@ -21,6 +21,7 @@ register.filter("words", wording.words)
 register.filter("visible", text.visible)
 register.filter("state", badges.state)
 register.filter("job_badge", badges.job)
+register.filter("tone", badges.tone)
 
 
 @register.filter

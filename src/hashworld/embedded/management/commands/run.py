@@ -12,7 +12,6 @@ from hashworld.embedded import ports, roles, welcome
 from hashworld.embedded.output import PrefixedOutput
 from hashworld.embedded.preparation import prepare
 from hashworld.embedded.supervisor import Supervisor
-from hashworld.nodes import identity
 
 #: Seconds beyond a node's drain before it is taken for stuck.
 DRAIN_MARGIN = 10.0
@@ -42,7 +41,7 @@ class Command(BaseCommand):
         except ports.AddressUnusable as error:
             raise CommandError(str(error)) from error
         user = prepare()
-        children = roles.children(options["nodes"], identity.name(), bind)
+        children = roles.children(options["nodes"], bind)
         output = PrefixedOutput(sys.stdout, [child.name for child in children])
         supervisor = Supervisor(children, output, settings.ENV.drain_seconds + DRAIN_MARGIN)
         stop = _on_signal(supervisor)
