@@ -43,6 +43,10 @@ class Environment:
     heartbeat_seconds: float
     lease_seconds: float
     content_store: str
+    keep_days: int
+    keep_jobs: int
+    keep_bytes: int
+    metrics_token: str
     host_max_connections: int
     host_min_interval: float
     fetch_allow_networks: list[str]
@@ -90,6 +94,10 @@ def _values(env: FileAwareEnv) -> dict[str, Any]:
         "content_store": env.str(
             "HASHWORLD_CONTENT_STORE", "packs", validate=_one_of("packs database")
         ),
+        "keep_days": env.int("HASHWORLD_KEEP_DAYS", 0, validate=validate.Range(0, 36_500)),
+        "keep_jobs": env.int("HASHWORLD_KEEP_JOBS", 0, validate=validate.Range(0)),
+        "keep_bytes": env.int("HASHWORLD_KEEP_BYTES", 0, validate=validate.Range(0)),
+        "metrics_token": env.str("HASHWORLD_METRICS_TOKEN", ""),
         "host_max_connections": env.int(
             "HASHWORLD_HOST_MAX_CONNECTIONS", 8, validate=validate.Range(1, 1000)
         ),

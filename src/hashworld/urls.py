@@ -6,9 +6,11 @@ from django.views.generic import RedirectView
 
 from hashworld.console import dashboard
 from hashworld.console.live import live
+from hashworld.console.metrics import metrics
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("metrics", metrics, name="metrics"),
     path("admin/dashboard/", live(dashboard.fragment), name="dashboard"),
     path("admin/", admin.site.urls),
 ]

@@ -19,7 +19,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     jobs, nodes = figures.running_jobs(now), figures.nodes(now)
     return context | {
         "may_see": True,
-        "backlog": figures.backlog(),
+        "backlog": figures.backlog(now),
         "day": figures.day(now),
         "hour": figures.hour(now),
         "nodes": nodes,

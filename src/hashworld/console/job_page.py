@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from hashworld.console import wording
 from hashworld.console.progress import Progress
+from hashworld.tasks import keeping
 from hashworld.tasks.models import Job, Task
 from hashworld.tasks.states import State
 
@@ -64,8 +65,21 @@ def _options(job: Job) -> list[tuple[str, str]]:
         ("Certificates", "verified" if job.verify_tls else "not verified"),
         ("Headers", _pairs(job.headers)),
         ("Limits", _pairs(job.limits)),
+        ("Removed", _removed(job)),
         ("Request body", f"{len(job.body):,} bytes" if job.body else wording.NONE),
     ]
+
+
+def _removed(job: Job) -> str:
+    """When it will be removed, and by which rule; the first that applies removes it."""
+    found = keeping.removals(job, keeping.rules())
+    return (
+        "\n".join(
+            f"{removal.at:%Y-%m-%d}: {removal.rule}" if removal.at else removal.rule
+            for removal in found
+        )
+        or "never: it is kept for ever"
+    )
 
 
 def _pairs(values: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ from hashworld.tasks.submit import Submission, submit
 #: The form's fields that are the job's options, under the same names.
 OPTIONS = (
     "name method headers limits verify_tls priority duplicates max_attempts retry_base retry_cap"
+    " keep_days"
 ).split()
 
 
@@ -114,6 +115,12 @@ class JobForm(forms.Form):
     )
     retry_base = _number_field("First wait", 2.0, help_text="Seconds before the second try.")
     retry_cap = _number_field("Longest wait", 300.0, help_text="Seconds; waits double up to it.")
+    keep_days = forms.IntegerField(
+        label="Keep for",
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        help_text="Days after its end; 0 for ever. Empty: as long as the cluster's rules say.",
+    )
     token = forms.CharField(
         widget=forms.HiddenInput, initial=lambda: uuid4().hex, max_length=64, required=False
     )

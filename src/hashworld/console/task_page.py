@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
-from hashworld.console import text, timings, waiting
+from hashworld.console import text, timings
 from hashworld.console.text import Preview
 from hashworld.console.timings import Phase
 from hashworld.nodes import clock
 from hashworld.tasks import content
 from hashworld.tasks.errors import ContentDamaged
 from hashworld.tasks.models import Attempt, Task
-from hashworld.tasks.states import OUT, TERMINAL, State
+from hashworld.tasks.states import TERMINAL
+from hashworld.tasks.why import Reason, why
 
 #: A task is tried a few times; one that was retried by hand for ever shows its last tries.
 SHOWN = 50
@@ -30,11 +31,10 @@ class TaskPage:
 
     tries: list[Try]
     last: Attempt | None
-    why: str
+    why: Reason
     body: Preview | None
     damage: str
     terminal: bool
-    out: bool
 
 
 def read(task: Task, *, with_body: bool) -> TaskPage:
@@ -46,11 +46,10 @@ def read(task: Task, *, with_body: bool) -> TaskPage:
     return TaskPage(
         tries,
         source or (tries[0].attempt if tries else None),
-        waiting.why(task, task.host, clock.now()) if task.state == State.WAITING else "",
+        why(task, clock.now()),
         body,
         damage,
         terminal=task.state in TERMINAL,
-        out=task.state in OUT,
     )
 
 

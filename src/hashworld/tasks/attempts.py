@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hashworld.tasks import rows
+from hashworld.tasks import counts, rows
 from hashworld.tasks.accounts import Moved
+from hashworld.tasks.counts import Count
 from hashworld.tasks.models import Attempt
 from hashworld.tasks.states import Verb
 
@@ -85,9 +86,10 @@ def record(ended: Sequence[Ended], numbers: Mapping[int, int], now: datetime) ->
 def lost(
     tasks: Sequence[Moved], nodes: Mapping[int, int], now: datetime, error: str = "lost"
 ) -> None:
-    """Write the attempts of running tasks that a kill or their node's loss has ended."""
+    """Write and count the attempts of running tasks that a kill or their node's loss has ended."""
     stamp = rows.stamp(now)
     texts = "detail final_url redirects headers ip content_type charset title".split()
+    ended = [(task, nodes[task.lease_id]) for task in tasks if task.lease_id is not None]
     rows.insert(
         Attempt,
         (*_COLUMNS[:6], "error", "received", *texts),
@@ -96,14 +98,14 @@ def lost(
                 task.id,
                 task.attempts + 1,
                 task.lease_id,
-                nodes[task.lease_id],
+                node_id,
                 stamp,
                 stamp,
                 error,
                 0,
                 *[""] * len(texts),
             )
-            for task in tasks
-            if task.lease_id is not None
+            for task, node_id in ended
         ],
     )
+    counts.add(now, (Count(node_id, error) for _, node_id in ended))

@@ -71,6 +71,26 @@ def ready(node_id: int, now: datetime, limit: int) -> list[tuple[int, int]]:
         return list(cursor.fetchall())
 
 
+def waiting_since(node_ids: Iterable[int], now: datetime) -> datetime | None:
+    """Since when that work waits longest which could be given out at once; None when none does.
+
+    `node_ids` are the nodes that hold hosts. What a pause, a retry's time, a host's interval or its
+    limit holds back is not counted: this is how long the cluster lets people wait.
+    """
+    part = (
+        "SELECT MIN(ready_at) AS since FROM tasks_hostqueue"
+        " WHERE holder_id {} AND lane = {:d} AND ready_at <= %s"
+    )
+    holders = ["IS NULL", *(f"= {int(node_id)}" for node_id in node_ids)]
+    parts = [part.format(holder, lane) for holder in holders for lane in LANES]
+    moments: list[datetime] = []
+    for chunk in rows.chunks(parts, UNION_CHUNK):
+        with connection.cursor() as cursor:
+            cursor.execute(" UNION ALL ".join(chunk), [rows.stamp(now)] * len(chunk))
+            moments += [rows.moment(value) for (value,) in cursor.fetchall() if value]
+    return min(moments, default=None)
+
+
 def due(queues: dict[tuple[int, int], int], now: datetime) -> list[Due]:
     """The due tasks, queue after queue, of each at most as many as it says."""
     found: list[Due] = []

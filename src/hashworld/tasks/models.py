@@ -7,13 +7,11 @@ state would be written four times for each task and not once. Rows of tasks and 
 in sets by plain SQL, without foreign-key checks: each would lock the parent row at every insert.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
 
 from hashworld.nodes.models import Node
 from hashworld.tasks.states import OUT, TERMINAL, State
@@ -82,6 +80,9 @@ class Job(models.Model):
     max_attempts = models.PositiveSmallIntegerField(default=4)
     retry_base = models.FloatField(default=2.0, help_text="Seconds before the first retry.")
     retry_cap = models.FloatField(default=300.0, help_text="Seconds, at most, between tries.")
+    keep_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Days it is kept after its end; 0 for ever."
+    )
 
     waiting = models.BigIntegerField(default=0, editable=False)
     inqueue = models.BigIntegerField(default=0, editable=False)
@@ -96,11 +97,13 @@ class Job(models.Model):
     touched_at = models.DateTimeField(help_text="When its submission last made progress.")
     sealed_at = models.DateTimeField(null=True, help_text="When its submission was complete.")
     finished_at = models.DateTimeField(null=True, db_index=True)
+    removal_began_at = models.DateTimeField(null=True, db_index=True, editable=False)
 
     objects = JobQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)
+        indexes = (models.Index(fields=("keep_days", "finished_at"), name="job_keep"),)
 
     def __str__(self) -> str:
         return self.name or f"job {self.pk}"
@@ -331,29 +334,74 @@ class Attempt(models.Model):
         return f"attempt {self.number} of task {self.task_id}"
 
 
-class Minute(models.Model):
-    """What one node finished in one minute, kept by its flushes."""
+class Pack(models.Model):
+    """What is dead in a pack: a hint of where space can be won back."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    dead = models.PositiveBigIntegerField(
+        default=0, help_text="Bytes that no content names, as far as is known."
+    )
+    surveyed_at = models.DateTimeField(null=True, help_text="When its records were looked up.")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def count() -> models.PositiveBigIntegerField[int, int]:
+    """A column that is only ever added to."""
+    return models.PositiveBigIntegerField(default=0)
+
+
+class Counts(models.Model):
+    """What happened of one kind in a span of time (`hashworld.tasks.counts`).
+
+    The last columns are a histogram of how long tries took, each counted once: in the first column
+    whose milliseconds it did not pass (`hashworld.tasks.latency`).
+    """
+
+    kind = models.CharField(max_length=24, help_text="How a try ended, or what else is counted.")
+    number = count()
+    bytes = count()
+    milliseconds = count()
+    ms_10 = count()
+    ms_25 = count()
+    ms_50 = count()
+    ms_100 = count()
+    ms_250 = count()
+    ms_500 = count()
+    ms_1000 = count()
+    ms_2500 = count()
+    ms_5000 = count()
+    ms_10000 = count()
+    ms_30000 = count()
+    ms_more = count()
+
+    class Meta:
+        abstract = True
+
+
+class Minute(Counts):
+    """One minute of one node."""
 
     minute = models.DateTimeField()
     node = reference(Node)
-    succeeded = models.PositiveIntegerField(default=0)
-    failed = models.PositiveIntegerField(default=0)
-    received = models.PositiveBigIntegerField(default=0)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("minute", "node"), name="minute_node"),)
+        constraints = (
+            models.UniqueConstraint(fields=("minute", "node", "kind"), name="minute_once"),
+        )
 
     def __str__(self) -> str:
-        return f"{self.minute:%Y-%m-%d %H:%M} on node {self.node_id}"
+        return f"{self.kind} at {self.minute:%Y-%m-%d %H:%M} on node {self.node_id}"
 
-    @classmethod
-    def add(cls, minute: datetime, node_id: int, ended: Iterable[tuple[bool, int]]) -> None:
-        """Count ended attempts, given as (succeeded, bytes received)."""
-        pairs = list(ended)
-        succeeded = sum(ok for ok, _ in pairs)
-        cls.objects.get_or_create(minute=minute, node_id=node_id)
-        cls.objects.filter(Q(minute=minute) & Q(node_id=node_id)).update(
-            succeeded=F("succeeded") + succeeded,
-            failed=F("failed") + len(pairs) - succeeded,
-            received=F("received") + sum(size for _, size in pairs),
-        )
+
+class Hour(Counts):
+    """One hour of the cluster, rolled up from its minutes."""
+
+    hour = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("hour", "kind"), name="hour_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.hour:%Y-%m-%d %H:%M}"

@@ -1,7 +1,7 @@
 """Rows written in sets, by plain SQL that MySQL and SQLite both take."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -20,19 +20,55 @@ def insert(
     rows: Sequence[Sequence[Any]],
     *,
     ignore: bool = False,
-) -> None:
-    """Insert `rows`; with `ignore`, those that break a unique constraint are left out."""
+) -> int:
+    """Insert `rows`; with `ignore`, those that break a unique constraint are left out.
+
+    The number of rows inserted.
+    """
     if not rows:
-        return
+        return 0
     verb = connection.ops.insert_statement(on_conflict=OnConflict.IGNORE if ignore else None)
     names = ", ".join(map(_quoted, columns))
     head = f"{verb} {model._meta.db_table} ({names}) VALUES "
+    inserted = 0
     with connection.cursor() as cursor:
         if connection.vendor == "mysql" and not any(isinstance(v, bytes) for v in rows[0]):
             for values in _texts(rows):
                 cursor.execute(head + values)
+                inserted += int(cursor.rowcount)
         else:
             cursor.executemany(f"{head}({_marks(columns)})", rows)
+            inserted = int(cursor.rowcount)
+    return inserted
+
+
+def upsert(
+    model: type[models.Model],
+    key: Sequence[str],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    add: bool = True,
+) -> None:
+    """Insert rows of `key` and `columns`, in one statement.
+
+    Where there is a row with this key already (it must be a unique constraint), the values are
+    added to its columns, or take their place without `add`.
+    """
+    if not rows:
+        return
+    mysql = connection.vendor == "mysql"
+    new = "VALUES({})" if mysql else "excluded.{}"
+    names = list(map(_quoted, columns))
+    sets = [f"{n} = {n} + {new.format(n)}" if add else f"{n} = {new.format(n)}" for n in names]
+    then = "ON DUPLICATE KEY UPDATE" if mysql else f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET"
+    marks = ", ".join([f"({_marks([*key, *columns])})"] * len(rows))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {model._meta.db_table}"  # noqa: S608
+            f" ({', '.join([*map(_quoted, key), *names])}) VALUES {marks} {then} {', '.join(sets)}",
+            [value for row in rows for value in row],
+        )
 
 
 def _texts(rows: Sequence[Sequence[Any]]) -> Iterator[str]:
@@ -68,6 +104,12 @@ def _literals(literal: Callable[[Any], bytes], column: Sequence[Any]) -> list[st
 def stamp(moment: datetime | None) -> Any:
     """A moment as the database's column takes it."""
     return connection.ops.adapt_datetimefield_value(moment) if moment else None
+
+
+def moment(value: datetime | str) -> datetime:
+    """A moment as plain SQL gives it, in UTC."""
+    found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return found.replace(tzinfo=UTC)
 
 
 #: One assignment of an UPDATE: its SQL and its parameters.
@@ -149,17 +191,27 @@ def add(model: type[models.Model], column: str, amounts: Mapping[int, int]) -> N
 
 
 def select(
-    columns: Sequence[str], model: type[models.Model], key: str, values: Iterable[Any]
+    columns: Sequence[str],
+    model: type[models.Model],
+    key: str,
+    values: Iterable[Any],
+    *,
+    shared: bool = False,
 ) -> list[Any]:
-    """Columns of the rows whose `key` is one of `values`; the ORM's IN costs ten times as much."""
+    """Columns of the rows whose `key` is one of `values`; the ORM's IN costs ten times as much.
+
+    With `shared` nobody can change or delete them until the transaction ends; others may do the
+    same at the same time. SQLite has one writer at a time, which is more than that.
+    """
     wanted = list(values)
     if not wanted:
         return []
     where, parameters = within(key, wanted)
+    suffix = " LOCK IN SHARE MODE" if shared and connection.features.has_select_for_update else ""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {', '.join(map(_quoted, columns))} FROM {model._meta.db_table}"  # noqa: S608
-            f" WHERE {where}",
+            f" WHERE {where}{suffix}",
             parameters,
         )
         return list(cursor.fetchall())

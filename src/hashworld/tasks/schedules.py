@@ -22,6 +22,8 @@ class BuiltIn:
 BUILT_IN = (
     BuiltIn("dispatch", "hashworld.dispatch", 1, 5, "Gives due tasks to nodes with room."),
     BuiltIn("reaper", "hashworld.reap", 2, 6, "Rescues the work of dead nodes."),
+    BuiltIn("retention", "hashworld.retention", 60, 60, "Removes what is kept no longer."),
+    BuiltIn("metrics", "hashworld.metrics", 60, 60, "Adds the minutes up to hours."),
 )
 
 

@@ -14,6 +14,8 @@ from hashworld.tasks.models import Duplicates, Job, Priority
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 METHODS = ("GET", "HEAD", "POST")
 MAX_REQUEST_BODY = 1024 * 1024
+#: A century.
+MAX_KEEP_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class JobSpec:
     max_attempts: int = 4
     retry_base: float = 2.0
     retry_cap: float = 300.0
+    keep_days: int | None = None
     idempotency_key: str | None = None
 
     def check(self) -> None:
@@ -45,6 +48,8 @@ class JobSpec:
         _require("max_attempts", 1 <= self.max_attempts <= 20, "must be from 1 to 20")
         _require("retry_base", 0 <= self.retry_base <= 3600, "must be from 0 to 3600 seconds")
         _require("retry_cap", 0 <= self.retry_cap <= 86_400, "must be from 0 to 86400 seconds")
+        keeps = self.keep_days is None or 0 <= self.keep_days <= MAX_KEEP_DAYS
+        _require("keep_days", keeps, f"must be from 0 (for ever) to {MAX_KEEP_DAYS}, or left out")
         key = self.idempotency_key
         fine = key is None or 0 < len(key) <= 200
         _require("idempotency_key", fine, "must have 1 to 200 characters")
@@ -65,6 +70,7 @@ class JobSpec:
             "max_attempts": self.max_attempts,
             "retry_base": self.retry_base,
             "retry_cap": self.retry_cap,
+            "keep_days": self.keep_days,
         }
 
 

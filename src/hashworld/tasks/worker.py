@@ -10,7 +10,7 @@ from django.conf import settings
 from hashworld.celery import app
 from hashworld.nodes import heartbeat
 from hashworld.nodes.heartbeat import Work
-from hashworld.tasks import reaper
+from hashworld.tasks import reaper, retention, rollup
 from hashworld.tasks.content.packs import PackStore
 from hashworld.tasks.dispatch import dispatch
 from hashworld.tasks.publisher import TAKE_LEASE, CeleryPublisher
@@ -40,6 +40,18 @@ def dispatch_sweep() -> None:
 def reap() -> None:
     """Rescue the work of the dead; every two seconds."""
     reaper.reap()
+
+
+@app.task(name="hashworld.retention")
+def retain() -> None:
+    """Remove what is kept no longer; every minute, for ten seconds at most."""
+    retention.retain()
+
+
+@app.task(name="hashworld.metrics")
+def roll_up() -> None:
+    """Derive the hours from the minutes; every minute."""
+    rollup.roll_up()
 
 
 class RunnerStep(bootsteps.StartStopStep):

@@ -1,7 +1,7 @@
 """The one thread of a node that writes: it flushes ended tries in sets and renews the leases."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from threading import Event, Thread
 from time import monotonic
@@ -17,11 +17,12 @@ from django.db import (
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
-from hashworld.tasks import content, moves
+from hashworld.tasks import content, counts, moves
 from hashworld.tasks.attempts import Ended
-from hashworld.tasks.content import Body, Place, Store
+from hashworld.tasks.content import Body, Place, Store, freeing
+from hashworld.tasks.counts import Count
 from hashworld.tasks.holdings import Holdings
-from hashworld.tasks.models import Lease, Minute, Task
+from hashworld.tasks.models import Lease, Task
 from hashworld.tasks.states import State, Verb
 from hashworld.transaction import retried
 
@@ -134,7 +135,7 @@ class Writer:
 
     def _record(self, batch: list[Ended]) -> None:
         try:
-            recorded = _record(batch, self._keep(batch), self._node.pk)
+            recorded = self._keep_and_record(batch)
         except (OperationalError, InterfaceError):
             raise
         except (DatabaseError, ValueError):  # the second for text that cannot be encoded
@@ -148,13 +149,18 @@ class Writer:
         if len(recorded) < len(batch):
             log.warning("results refused by the fence", refused=len(batch) - len(recorded))
 
+    def _keep_and_record(self, batch: Sequence[Ended]) -> set[int]:
+        while True:
+            try:
+                return _record(batch, self._keep(batch), self._node.pk)
+            except _Freed:
+                log.info("a body was freed before it could be named; it is kept anew")
+
     def _keep(self, batch: Sequence[Ended]) -> list[Place]:
         """Make those bodies durable that are not kept yet."""
         bodies = {e.sha256: Body(e.sha256, e.size, e.compressed) for e in batch if e.sha256}
-        ids = content.known(bodies)
-        for ended in batch:
-            ended.content_id = ids.get(ended.sha256)
-        return self._store.keep([body for key, body in bodies.items() if key not in ids])
+        known = content.known(bodies)
+        return self._store.keep([body for key, body in bodies.items() if key not in known])
 
     def _renew(self, now: float) -> None:
         """Renew all held leases in one statement; let go of those that are no longer ours."""
@@ -189,20 +195,42 @@ class Writer:
             self._to_release += lease_ids
 
 
+class _Freed(Exception):
+    """A body that was known has been freed meanwhile."""
+
+
 @retried
 def _record(batch: Sequence[Ended], places: Sequence[Place], node_id: int) -> set[int]:
     """Contents, attempts and states of one set, in one transaction; the tasks recorded."""
     now = clock.now()
-    ids = content.register(places, now)
+    kept = content.register(places, now)
+    ids = content.hold({ended.sha256 for ended in batch if ended.sha256})
     for ended in batch:
         # Set anew at every try: ids of a transaction that was rolled back name nothing.
-        ended.content_id = ids.get(ended.sha256, ended.content_id)
+        ended.content_id = ids.get(ended.sha256)
+    if any(ended.sha256 and ended.content_id is None for ended in batch):
+        raise _Freed
     recorded = moves.finish(batch, now)
-    counted = [e for e in batch if e.task_id in recorded]
-    if counted:
-        minute = now.replace(second=0, microsecond=0)
-        Minute.add(minute, node_id, ((e.verb is Verb.SUCCEED, e.received) for e in counted))
+    counts.add(now, _counts(batch, recorded, node_id, kept))
+    if refused := {e.content_id for e in batch if e.task_id not in recorded and e.content_id}:
+        freeing.free(refused, now)
     return recorded
+
+
+def _counts(
+    batch: Sequence[Ended], recorded: Collection[int], node_id: int, kept: Sequence[Place]
+) -> list[Count]:
+    tries = [
+        Count(node_id, ended.error or counts.SUCCEEDED, 1, ended.received, ended.seconds)
+        for ended in batch
+        if ended.task_id in recorded
+    ]
+    stored = sum(place.stored for place in kept)
+    others = (
+        Count(node_id, counts.FENCED, len(batch) - len(tries)),
+        Count(node_id, counts.KEPT, len(kept), stored),
+    )
+    return tries + [count for count in others if count.number]
 
 
 def _plain(ended: Ended) -> Ended:

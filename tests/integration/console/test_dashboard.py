@@ -1,6 +1,6 @@
 """The first page."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -11,7 +11,7 @@ from hashworld.console import figures
 from hashworld.nodes import clock
 from hashworld.nodes.leadership import Candidate
 from hashworld.nodes.models import Node
-from hashworld.tasks.models import Job, Minute
+from hashworld.tasks.models import HostQueue, Job, Minute
 from hashworld.tasks.states import State
 from tests.integration.console.work import As, MaxQueries, end
 
@@ -62,24 +62,47 @@ def test_it_says_which_process_is_the_master_or_that_none_is(
     assert "master rack-7, term 1" in page
 
 
+def counted(minute: datetime, node: Node, kind: str, number: int, **columns: int) -> None:
+    Minute.objects.create(minute=minute, node=node, kind=kind, number=number, **columns)
+
+
 def test_the_chart_has_a_bar_for_every_minute_of_the_hour(node: Node) -> None:
     now = timezone.now()
     this = now.replace(second=0, microsecond=0)
-    Minute.objects.create(minute=this - timedelta(minutes=1), node=node, succeeded=90, failed=30)
-    Minute.objects.create(minute=this - timedelta(minutes=9), node=node, succeeded=60)
-    Minute.objects.create(minute=this - timedelta(hours=2), node=node, succeeded=999)
+    last, earlier = this - timedelta(minutes=1), this - timedelta(minutes=9)
+    counted(last, node, "succeeded", 90, ms_100=40)
+    counted(last, node, "connect", 20)
+    counted(last, node, "reset", 10, ms_more=10)
+    counted(last, node, "killed", 7)
+    counted(last, node, "kept", 80)
+    counted(earlier, node, "succeeded", 60, ms_250=40)
+    counted(this - timedelta(hours=2), node, "succeeded", 999, ms_more=999)
     hour = figures.hour(now)
     assert len(hour.bars) == 60
     assert (hour.tallest, hour.total, hour.rate) == (120, 180, 2.0)
     assert (hour.bars[-2].height, hour.bars[-2].failed_height) == (100, 25)
     assert hour.bars[-10].height == 50
     assert hour.bars[-1].current
+    assert (hour.median, hour.slow) == (0.1, 0.235)
+
+
+def test_the_speed_of_the_hour_is_shown_once_there_is_one(root: Client, node: Node) -> None:
+    assert "p95" not in shown(root)
+    counted(timezone.now().replace(second=0, microsecond=0), node, "succeeded", 1, ms_100=2)
+    assert "<b>75 ms</b>" in shown(root)
+
+
+def test_how_long_work_waits_is_shown(root: Client, job: Job, node: Node) -> None:
+    HostQueue.objects.update(ready_at=clock.now() - timedelta(seconds=190))
+    assert "waiting, up to 3 min" in shown(root)
 
 
 def test_today_begins_at_midnight(node: Node) -> None:
     now = timezone.now().replace(hour=12)
-    Minute.objects.create(minute=now, node=node, succeeded=2, failed=1, received=10)
-    Minute.objects.create(minute=now - timedelta(hours=13), node=node, succeeded=5)
+    counted(now, node, "succeeded", 2, bytes=7)
+    counted(now, node, "tls", 1, bytes=3)
+    counted(now, node, "kept", 1, bytes=999)
+    counted(now - timedelta(hours=13), node, "succeeded", 5)
     assert figures.day(now) == figures.Day(2, 1, 10)
 
 
@@ -106,9 +129,9 @@ def test_who_may_not_see_work_gets_none_of_it(as_member: As, job: Job) -> None:
 def test_it_costs_a_few_queries(
     root: Client, job: Job, node: Node, django_assert_max_num_queries: MaxQueries
 ) -> None:
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(12):
         root.get(reverse("dashboard"))
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(13):
         shown(root)
 
 

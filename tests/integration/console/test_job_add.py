@@ -109,6 +109,7 @@ def test_nothing_and_both_are_refused(root: Client) -> None:
         ("limits", '{"total_timeout": "x"}', "Total_timeout must be a number"),
         ("max_attempts", "0", "Must be from 1 to 20"),
         ("retry_base", "-1", "Must be from 0 to 3600 seconds"),
+        ("keep_days", "-1", "Must be from 0 (for ever)"),
         ("body", "x", "Goes with POST only"),
     ],
 )

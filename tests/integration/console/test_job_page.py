@@ -1,5 +1,7 @@
 """The page of a job."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
@@ -52,6 +54,14 @@ def test_a_running_job_asks_for_itself_until_it_is_finished(root: Client, job: J
     finished = root.get(part).content.decode()
     assert "every 3s" not in finished
     assert "100 %" in finished
+
+
+def test_the_day_of_its_removal_is_shown(root: Client, job: Job) -> None:
+    assert "never: it is kept for ever" in page(root, job)
+    Job.objects.update(keep_days=30)
+    assert "30 days after its end (as the job says)" in page(root, job)
+    Job.objects.update(finished_at=datetime(2026, 11, 21, tzinfo=UTC))
+    assert "2026-12-21: 30 days after its end (as the job says)" in page(root, job)
 
 
 def test_an_operator_kills_and_retries_a_job(as_member: As, job: Job) -> None:

@@ -110,7 +110,9 @@ def test_each_try_is_told_with_its_times(root: Client, job: Job, node: Node) -> 
 
 def test_a_waiting_task_says_what_it_waits_for(root: Client, job: Job, node: Node) -> None:
     Host.objects.update(paused=True, pause_reason="asked to")
-    assert "Its host is paused: asked to." in page(root, job.tasks.first())
+    shown = page(root, job.tasks.first())
+    assert "Its host example.com is paused: asked to." in shown
+    assert "Resume the host." in shown
 
 
 def test_a_task_that_is_gone_is_told(root: Client) -> None:

@@ -53,9 +53,16 @@ def test_a_body_is_registered_once(store: Store) -> None:
 def test_where_another_was_quicker_its_place_stands() -> None:
     now = clock.now()
     one, two = (Place("a" * 64, 5, 5, "packs", pack) for pack in ("one", "two"))
-    first = content.register([one], now)
-    assert content.register([two], now) == first
+    assert content.register([one], now) == [one]
+    assert content.register([two], now) == []
     assert Content.objects.get().pack == "one"
+
+
+def test_what_is_new_of_a_set_is_told_from_what_another_has_kept() -> None:
+    old, new = Place("a" * 64, 5, 5, "packs", "one"), Place("b" * 64, 5, 5, "packs", "two")
+    content.register([old], clock.now())
+    again = Place("a" * 64, 5, 5, "packs", "two")
+    assert content.register([again, new], clock.now()) == [new]
 
 
 def test_a_content_tells_when_it_was_made() -> None:
@@ -126,12 +133,13 @@ def test_a_pack_is_never_looked_for_outside_its_folder(tmp_path: Path) -> None:
     inside = pack_of(found)
     (tmp_path / "elsewhere.pack").write_bytes(inside.read_bytes())
     found.pack = str(tmp_path / "elsewhere.pack")
+    found.save()
     with pytest.raises(ContentDamaged):
         content.read(found)
 
 
 def test_the_same_body_twice_in_the_database_is_one_row() -> None:
     store = content.store_for("database", "one")
-    store.keep([body()])
-    store.keep([body(), body(b"other")])
-    assert Blob.objects.count() == 2
+    kept(store, body())
+    kept(store, body(), body(b"other"))
+    assert Blob.objects.count() == Content.objects.count() == 2

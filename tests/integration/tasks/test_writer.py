@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from django.db import OperationalError
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
-from hashworld.tasks import content, moves
+from hashworld.tasks import content, counts, moves
 from hashworld.tasks.attempts import Ended
 from hashworld.tasks.content import Place
 from hashworld.tasks.content.packs import PackStore
@@ -130,9 +130,14 @@ def test_what_was_done_is_counted_by_the_minute(desk: Desk) -> None:
     _, tasks = running(desk, 3)
     desk.writer.put([fetched(tasks[0]), fetched(tasks[1]), world.end(tasks[2], Verb.FAIL)])
     desk.turn()
-    counted = Minute.objects.get()
-    assert (counted.succeeded, counted.failed, counted.received) == (2, 1, 10)
-    assert counted.node_id == desk.node.pk
+    counted = {row.kind: (row.number, row.bytes, row.node_id) for row in Minute.objects.all()}
+    stored = len(content.compress(b"hello"))
+    assert counted == {
+        "succeeded": (2, 10, desk.node.pk),
+        "connect": (1, 0, desk.node.pk),
+        "kept": (1, stored, desk.node.pk),
+    }
+    assert Minute.objects.get(kind="succeeded").ms_100 == 2
 
 
 def test_a_flush_takes_no_more_than_its_bound(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +155,7 @@ def test_a_flush_takes_no_more_than_its_bound(desk: Desk, monkeypatch: pytest.Mo
     [
         "hashworld.tasks.moves.record",
         "hashworld.tasks.accounts.settle",
-        "hashworld.tasks.models.Minute.add",
+        "hashworld.tasks.counts.add",
     ],
 )
 def test_a_flush_that_breaks_off_leaves_nothing_and_is_made_again(
@@ -181,9 +186,9 @@ def test_a_flush_begun_again_after_a_deadlock_names_the_content_of_its_second_tr
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, [task] = running(desk)
-    add, register, tries = Minute.add, content.register, []
+    add, register, tries = counts.add, content.register, []
 
-    def register_after_another(places: list[Place], now: Any) -> dict[str, int]:
+    def register_after_another(places: list[Place], now: Any) -> Sequence[Place]:
         # Others register contents meanwhile, so that the second try is given other ids.
         register([Place(f"{len(tries):064}", 1, 1, "packs")] * len(tries), now)
         tries.append(places)
@@ -195,7 +200,7 @@ def test_a_flush_begun_again_after_a_deadlock_names_the_content_of_its_second_tr
         add(*arguments)
 
     monkeypatch.setattr(content, "register", register_after_another)
-    monkeypatch.setattr(Minute, "add", deadlock_at_first)
+    monkeypatch.setattr(counts, "add", deadlock_at_first)
     desk.writer.put([fetched(task)])
     desk.turn()
     task.refresh_from_db()
@@ -214,7 +219,8 @@ def test_a_result_that_the_fence_refuses_is_told_and_leaves_no_trace(
     told = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
     assert [line["refused"] for line in told if "refused" in line] == [1]
     assert Task.objects.get(pk=tasks[0].pk).content_id is None
-    assert Minute.objects.get().succeeded == 1
+    counted = dict(Minute.objects.values_list("kind", "number"))
+    assert counted == {"killed": 1, "succeeded": 1, "fenced": 1, "kept": 1}
     assert len(desk.holdings) == 0
     world.check_books()
 

@@ -27,6 +27,8 @@ def test_the_defaults_are_fine() -> None:
         {"max_attempts": 1},
         {"max_attempts": 20},
         {"retry_base": 0, "retry_cap": 86_400},
+        {"keep_days": 0},
+        {"keep_days": 36_500},
         {"idempotency_key": "k" * 200},
     ],
 )
@@ -53,6 +55,8 @@ def test_what_is_within_the_bounds_is_taken(options: dict[str, Any]) -> None:
         ("retry_base", {"retry_base": float("nan")}),
         ("retry_cap", {"retry_cap": 86_401}),
         ("retry_cap", {"retry_cap": float("inf")}),
+        ("keep_days", {"keep_days": -1}),
+        ("keep_days", {"keep_days": 36_501}),
         ("idempotency_key", {"idempotency_key": ""}),
         ("idempotency_key", {"idempotency_key": "k" * 201}),
         ("headers", {"headers": {f"X-{i}": "v" for i in range(51)}}),

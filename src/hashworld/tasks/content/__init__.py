@@ -7,9 +7,11 @@ Readers call `read` and never care which store it is.
 import hashlib
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from threading import local
 
 from hashworld.tasks import rows
+from hashworld.tasks.content import blobs
 from hashworld.tasks.content.blobs import BlobStore
 from hashworld.tasks.content.packs import PackStore
 from hashworld.tasks.content.place import Body, Place, Store
@@ -23,7 +25,7 @@ else:
 
 LEVEL = 1
 
-__all__ = ["Body", "Place", "Store", "compress", "known", "read", "register", "store_for"]
+__all__ = ["Body", "Place", "Store", "compress", "hold", "known", "read", "register", "store_for"]
 
 
 class _Compressor(local):
@@ -47,28 +49,62 @@ def store_for(name: str, node: str) -> Store:
 
 
 def known(hashes: Iterable[str]) -> dict[str, int]:
-    """The ids of those bodies that are kept already, by SHA-256."""
+    """The ids of those bodies that are kept at this moment, by SHA-256."""
     return dict(rows.select(("sha256", "id"), Content, "sha256", hashes))
 
 
-def register(places: Sequence[Place], created_at: object) -> dict[str, int]:
-    """Name the places of newly kept bodies; the contents' ids by SHA-256.
+def hold(hashes: Iterable[str]) -> dict[str, int]:
+    """The ids of those bodies that are kept, and stay so until this transaction ends.
+
+    Whoever writes a row that names a content takes its id from here: `freeing.free` waits for
+    the end of the transaction and then finds the row.
+    """
+    # With a column that the index lacks: InnoDB would lock the index's entries alone, by which
+    # nobody who goes by the id is kept away.
+    found = rows.select(("sha256", "id", "stored"), Content, "sha256", hashes, shared=True)
+    return {sha256: id_ for sha256, id_, _ in found}
+
+
+def register(places: Sequence[Place], created_at: datetime) -> Sequence[Place]:
+    """Name the places of newly kept bodies; those that are named now.
 
     Where another node was quicker with the same body, its row stands.
     """
     if not places:
-        return {}
-    rows.insert(
+        return ()
+    stamp = rows.stamp(created_at)
+    inserted = rows.insert(
         Content,
         ("sha256", "size", "stored", "store", "pack", "offset", "created_at"),
-        [(p.sha256, p.size, p.stored, p.store, p.pack, p.offset, created_at) for p in places],
+        [(p.sha256, p.size, p.stored, p.store, p.pack, p.offset, stamp) for p in places],
         ignore=True,
     )
-    return known(place.sha256 for place in places)
+    new = places if inserted == len(places) else _own(places, created_at)
+    # After their contents: the same order as that in which both are freed.
+    blobs.write(new)
+    return new
+
+
+def _own(places: Sequence[Place], created_at: datetime) -> list[Place]:
+    """Those of the places that contents made at this moment name."""
+    found = Content.objects.filter(sha256__in=[place.sha256 for place in places])
+    named = set(found.filter(created_at=created_at).values_list("sha256", "pack", "offset"))
+    return [place for place in places if (place.sha256, place.pack, place.offset) in named]
 
 
 def read(content: Content) -> bytes:
     """The body; raises ContentDamaged when it is missing or is not what was kept."""
+    try:
+        return _read(content)
+    except ContentDamaged:
+        # Since its row was read it may have been moved to another pack.
+        moved = Content.objects.filter(pk=content.pk).first()
+        if moved is None or (moved.pack, moved.offset) == (content.pack, content.offset):
+            raise
+    return _read(moved)
+
+
+def _read(content: Content) -> bytes:
     stores: dict[str, Store] = {BlobStore.name: BlobStore(), PackStore.name: PackStore("")}
     data = stores[content.store].read(content)
     try:

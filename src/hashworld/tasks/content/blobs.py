@@ -1,4 +1,7 @@
-"""Bodies in the database: for clusters whose nodes share no disk."""
+"""Bodies in the database: for clusters whose nodes share no disk.
+
+A blob and the content that names it are written, and freed, in one transaction.
+"""
 
 from collections.abc import Sequence
 
@@ -17,15 +20,10 @@ class BlobStore:
     name = "database"
 
     def keep(self, bodies: Sequence[Body]) -> list[Place]:
-        """Insert those bodies that are not there yet."""
-        for chunk in rows.chunks(bodies, CHUNK):
-            rows.insert(
-                Blob,
-                ("sha256", "data"),
-                [(body.sha256, body.compressed) for body in chunk],
-                ignore=True,
-            )
-        return [Place(b.sha256, b.size, len(b.compressed), self.name) for b in bodies]
+        """The places that bodies will have once they are registered."""
+        return [
+            Place(b.sha256, b.size, len(b.compressed), self.name, data=b.compressed) for b in bodies
+        ]
 
     def read(self, content: Content) -> bytes:
         """The compressed bytes; raises ContentDamaged when the row is missing."""
@@ -36,3 +34,11 @@ class BlobStore:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def write(places: Sequence[Place]) -> None:
+    """Insert the blobs of those places that bring their bytes; for a transaction's middle."""
+    for chunk in rows.chunks((place for place in places if place.data), CHUNK):
+        rows.insert(
+            Blob, ("sha256", "data"), [(place.sha256, place.data) for place in chunk], ignore=True
+        )

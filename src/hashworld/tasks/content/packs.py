@@ -7,12 +7,13 @@ recognised by its length and cut off when the node starts again. Damage before a
 torn tail and is left as it is: `read` tells which bodies it hit.
 """
 
+import fcntl
 import os
 import re
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from uuid import uuid4
@@ -90,17 +91,9 @@ class PackStore:
         ours = re.compile(rf"{re.escape(self._node)}-[0-9a-f]{{12}}\.pack")
         for path in self._folder.glob("*.pack"):
             # Another node's name may begin with this one's, and its pack grows while we look.
-            if not ours.fullmatch(path.name):
-                continue
-            whole = end_of_records(path)
-            torn = path.stat().st_size - whole
-            if torn and _goes_on(path, whole):
-                log.error("a pack is damaged", pack=path.name, offset=whole)
-                continue
-            if torn:
-                os.truncate(path, whole)
-                log.warning("cut the torn tail of a pack", pack=path.name, bytes=torn)
-            cut += torn
+            if ours.fullmatch(path.name):
+                with suppress(FileNotFoundError):  # removed meanwhile, with nothing named in it
+                    cut += _mend(path)
         return cut
 
     def close(self) -> None:
@@ -117,8 +110,44 @@ class PackStore:
             self._pack = f"{self._node}-{uuid4().hex[:12]}.pack"
             self._file = os.open(self._folder / self._pack, os.O_WRONLY | os.O_CREAT, 0o644)
             self._end = 0
-            _sync_folder(self._folder)
+            try:
+                _lock(self._file)
+            except OSError as error:
+                # Nobody else can lock it either, and what is not locked is never tidied.
+                log.warning("packs cannot be locked here", error=str(error))
+            sync_folder(self._folder)
         return self._file
+
+
+def _lock(file: int) -> bool:
+    """Lock a pack for as long as its file is open; False where another has it open."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Hold a pack that nobody writes to; False while its writer has it open."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        yield _lock(file)
+    finally:
+        os.close(file)
+
+
+def _mend(path: Path) -> int:
+    whole = end_of_records(path)
+    torn = path.stat().st_size - whole
+    if torn and goes_on(path, whole):
+        log.error("a pack is damaged", pack=path.name, offset=whole)
+        return 0
+    if torn:
+        os.truncate(path, whole)
+        log.warning("cut the torn tail of a pack", pack=path.name, bytes=torn)
+    return torn
 
 
 def header(sha256: bytes, size: int, stored: int) -> bytes:
@@ -148,8 +177,10 @@ def end_of_records(path: Path) -> int:
     return max((end for _, _, end in records(path)), default=0)
 
 
-def _goes_on(path: Path, offset: int) -> bool:
+def goes_on(path: Path, offset: int) -> bool:
     """Whether a whole record follows somewhere after a broken one."""
+    if offset >= path.stat().st_size:
+        return False
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         while (offset := data.find(MAGIC, offset + 1)) >= 0:
             if any(records(path, offset)):
@@ -164,7 +195,7 @@ def _write(file: int, data: bytes, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A new file's name must be as durable as its bytes."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

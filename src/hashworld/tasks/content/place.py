@@ -18,7 +18,10 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a body is kept; the columns of its Content row. Sizes in bytes."""
+    """Where a body is kept; the columns of its Content row. Sizes in bytes.
+
+    `data` is what has yet to be written, in the transaction that names the place.
+    """
 
     sha256: str
     size: int
@@ -26,6 +29,7 @@ class Place:
     store: str
     pack: str = ""
     offset: int = 0
+    data: bytes = b""
 
 
 class Store(Protocol):

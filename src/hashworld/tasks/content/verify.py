@@ -22,6 +22,7 @@ def verify() -> Iterator[Checked]:
         try:
             content.read(kept)
         except ContentDamaged as error:
-            yield Checked(kept, str(error))
+            if Content.objects.filter(pk=kept.pk).exists():  # or it was freed meanwhile
+                yield Checked(kept, str(error))
         else:
             yield Checked(kept)
