@@ -84,8 +84,7 @@ SETTINGS: dict[str, Any] = {
     "event_queue_exclusive": True,
     "control_queue_exclusive": True,
     "enable_utc": True,
-    "beat_scheduler": "django_celery_beat.schedulers:DatabaseScheduler",
-    "beat_sync_every": 1,
+    "beat_scheduler": "hashworld.recurring.scheduler:Scheduler",
     "beat_max_loop_interval": 1,
 }
 

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "hashworld.nodes",
     "hashworld.tasks",
+    "hashworld.recurring",
     "hashworld.console",
     "hashworld.embedded",
 ]

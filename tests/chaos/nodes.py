@@ -112,17 +112,17 @@ class Fleet:
 
     @property
     def nodes(self) -> list[Program]:
-        return [p for name, p in self._programs.items() if name != SCHEDULER]
+        return [p for name, p in self._programs.items() if not is_scheduler(name)]
 
     def __getitem__(self, name: str) -> Program:
         return self._programs[name]
 
     def start(self, *names: str) -> None:
-        """Start nodes, or the one named "scheduler"; nodes are ready on return."""
+        """Start nodes, and schedulers, which are named so; nodes are ready on return."""
         for name in names:
             self._programs[name] = self._launch(name)
         for name in names:
-            if name != SCHEDULER:
+            if not is_scheduler(name):
                 self._programs[name].wait_for_line("node ready")
 
     def tend(self) -> None:
@@ -168,9 +168,14 @@ class Fleet:
         self.stop()
 
     def _launch(self, name: str) -> Program:
-        command = scheduler_command() if name == SCHEDULER else _obedient(node_command(name))
+        command = scheduler_command() if is_scheduler(name) else _obedient(node_command(name))
         environment = {**self.environment, "HASHWORLD_NODE_NAME": name}
         return Program(name, command, environment, self._folder / f"{name}.log")
+
+
+def is_scheduler(name: str) -> bool:
+    """Whether a process of this name is a scheduler, of which there may be several."""
+    return name.startswith(SCHEDULER)
 
 
 def _obedient(command: Sequence[str]) -> list[str]:

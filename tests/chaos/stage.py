@@ -21,7 +21,7 @@ from hashworld.tasks.states import State
 from tests.chaos import trace
 from tests.chaos.broker import Broker
 from tests.chaos.ledger import Ledger
-from tests.chaos.nodes import SCHEDULER, Fleet, Program
+from tests.chaos.nodes import Fleet, Program, is_scheduler
 from tests.chaos.site import Site
 from tests.chaos.verdict import Fate
 
@@ -54,7 +54,7 @@ class Stage:
 
     def start(self, *names: str) -> None:
         """Start nodes under names that no other stage has, or the scheduler."""
-        self.fleet.start(*(n if n == SCHEDULER else f"{n}-{self._stamp}" for n in names))
+        self.fleet.start(*(n if is_scheduler(n) else f"{n}-{self._stamp}" for n in names))
 
     def load(self, count: int) -> list[int]:
         """Hand in `count` pages, most of them slow and some flaky; the ids of their tasks."""

@@ -6,6 +6,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from hashworld.nodes.models import Node, Standing
+from hashworld.recurring.models import Firing, FiringState, Recurring
 from hashworld.tasks.models import Job
 from hashworld.tasks.states import State
 
@@ -54,3 +55,26 @@ def node(shown: Node, now: datetime) -> SafeString:
 def tone(standing: Standing) -> str:
     """The colours of a node that stands so."""
     return STANDINGS[standing][0]
+
+
+def recurring(shown: Recurring) -> SafeString:
+    """Whether a recurring job fires."""
+    if shown.paused:
+        return badge("paused", "killed", shown.pause_reason)
+    if not shown.periodic_task.enabled:
+        return badge("over", "waiting", "It has fired, and will not again")
+    return badge("active", "succeed")
+
+
+_FIRINGS = {
+    FiringState.WAITING: "inqueue",
+    FiringState.SUBMITTED: "succeed",
+    FiringState.SKIPPED: "waiting",
+    FiringState.MISSED: "killed",
+    FiringState.FAILED: "runtime-error",
+}
+
+
+def firing(shown: Firing) -> SafeString:
+    """What became of a firing."""
+    return badge(shown.get_state_display(), _FIRINGS[FiringState(shown.state)], shown.reason)

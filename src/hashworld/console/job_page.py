@@ -46,7 +46,7 @@ def read(job: Job) -> JobPage:
         Kind(wording.words(name) or "unknown", count, 100 * count / size)
         for name, count in sorted(sample.items(), key=lambda pair: -pair[1])
     ]
-    return JobPage(list(failed[:SHOWN]), kinds, size, _options(job))
+    return JobPage(list(failed[:SHOWN]), kinds, size, options(job))
 
 
 def bar(progress: Progress) -> SafeString:
@@ -54,7 +54,8 @@ def bar(progress: Progress) -> SafeString:
     return render_to_string("console/bar.html", {"progress": progress})
 
 
-def _options(job: Job) -> list[tuple[str, str]]:
+def options(job: Job) -> list[tuple[str, str]]:
+    """How its tasks are fetched, in words."""
     wait = f"{job.retry_base:g} s, doubled up to {job.retry_cap:g} s"
     return [
         ("Method", job.method),

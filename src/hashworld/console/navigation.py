@@ -26,11 +26,11 @@ _GROUPS = {
         ("Leases", "assignment", "tasks.lease"),
     ),
     "Schedules": (
-        ("Recurring tasks", "event_repeat", "django_celery_beat.periodictask"),
+        ("Recurring jobs", "event_repeat", "recurring.recurring"),
+        ("Periodic tasks", "schedule", "django_celery_beat.periodictask"),
         ("Crontabs", "calendar_month", "django_celery_beat.crontabschedule"),
         ("Intervals", "timer", "django_celery_beat.intervalschedule"),
         ("Clocked", "alarm", "django_celery_beat.clockedschedule"),
-        ("Solar events", "wb_twilight", "django_celery_beat.solarschedule"),
     ),
     "People": (
         ("Users", "person", "auth.user"),

@@ -30,9 +30,17 @@ OPTIONS = (
 ).split()
 
 
-def _object_field(label: str, example: str, **options: Any) -> forms.JSONField:
+class ObjectField(forms.JSONField):
+    """A JSON object; an empty one is shown as an empty field."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """The text of the field."""
+        return "" if value in (None, {}) else super().prepare_value(value)
+
+
+def _object_field(label: str, example: str, **options: Any) -> ObjectField:
     widget = UnfoldAdminTextareaWidget({"rows": 3, "placeholder": example, "spellcheck": "false"})
-    return forms.JSONField(label=label, required=False, widget=widget, **options)
+    return ObjectField(label=label, required=False, widget=widget, **options)
 
 
 def _number_field(label: str, initial: float, **options: Any) -> forms.FloatField:
@@ -141,7 +149,7 @@ class JobForm(forms.Form):
         try:
             lines.check(cast(BinaryIO, file), "file")
         except InvalidInput as error:
-            raise forms.ValidationError(_sentence(error)) from error
+            raise forms.ValidationError(sentence(error)) from error
         return file
 
     def clean(self) -> dict[str, Any]:
@@ -161,7 +169,7 @@ class JobForm(forms.Form):
             return submit(self._lines(), self._spec(), owner)
         except InvalidInput as error:
             field = error.field.partition(".")[0]
-            self.add_error(field if field in self.fields else None, _sentence(error))
+            self.add_error(field if field in self.fields else None, sentence(error))
         except (SubmissionBusy, SubmissionLost) as error:
             self.add_error(None, str(error))
         return None
@@ -188,7 +196,7 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
-def _sentence(error: InvalidInput) -> str:
+def sentence(error: InvalidInput) -> str:
     """The reason with the part of the field that it is about, if that is more than the field."""
     part = error.field.partition(".")[2]
     text = f"{part} {error.reason}" if part else error.reason

@@ -24,6 +24,7 @@ BUILT_IN = (
     BuiltIn("reaper", "hashworld.reap", 2, 6, "Rescues the work of dead nodes."),
     BuiltIn("retention", "hashworld.retention", 60, 60, "Removes what is kept no longer."),
     BuiltIn("metrics", "hashworld.metrics", 60, 60, "Adds the minutes up to hours."),
+    BuiltIn("recurring jobs", "hashworld.submit_due", 10, 30, "Submits what recurring jobs owe."),
 )
 
 

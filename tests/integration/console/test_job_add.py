@@ -128,3 +128,11 @@ def test_a_form_that_is_sent_twice_makes_one_job(root: Client) -> None:
     page = hand_in(root, urls="https://example.com/", token=token)
     assert "This form was sent before" in page
     assert Job.objects.count() == 1
+
+
+def test_an_empty_object_stays_an_empty_field_when_something_else_is_wrong(root: Client) -> None:
+    form = {**DEFAULTS, "urls": "", "headers": "", "limits": "{}"}
+    page = root.post(reverse("admin:tasks_job_add"), form).content.decode()
+    assert "Not handed in." in page
+    assert "null</textarea>" not in page
+    assert "{}</textarea>" not in page

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
 pytestmark = pytest.mark.django_db
-NAMES = ["periodictask", "crontabschedule", "intervalschedule", "clockedschedule", "solarschedule"]
+NAMES = ["periodictask", "crontabschedule", "intervalschedule", "clockedschedule"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,6 +10,7 @@ from hashworld.console.admin import (
     leases,
     nodes,
     people,
+    recurring,
     schedules,
     tasks,
 )
@@ -25,6 +26,7 @@ __all__ = (
     "leases",
     "nodes",
     "people",
+    "recurring",
     "schedules",
     "tasks",
 )

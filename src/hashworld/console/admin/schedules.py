@@ -1,6 +1,8 @@
 """django-celery-beat's schedules in the clothes of this site."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django_celery_beat import admin as beat
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -22,7 +24,7 @@ class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):  # type: ignor
     """The choice among Celery's registered tasks."""
 
 
-class RecurringForm(beat.PeriodicTaskForm):  # type: ignore[misc]
+class PeriodicForm(beat.PeriodicTaskForm):  # type: ignore[misc]
     """The form as it is, with widgets that look like the rest."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -32,13 +34,32 @@ class RecurringForm(beat.PeriodicTaskForm):  # type: ignore[misc]
 
 
 @admin.register(PeriodicTask)
-class RecurringAdmin(beat.PeriodicTaskAdmin, StyledAdmin):  # type: ignore[misc]
+class PeriodicAdmin(beat.PeriodicTaskAdmin, StyledAdmin):  # type: ignore[misc]
     """What is done again and again, and when it was last done."""
 
-    form = RecurringForm
+    form = PeriodicForm
+    # Without the sun: its times cannot be computed without a library that is not installed.
+    fieldsets = (
+        (None, {"fields": ("name", "regtask", "task", "enabled", "description")}),
+        (
+            "Schedule",
+            {
+                "fields": (
+                    *("interval", "crontab", "crontab_translation", "clocked"),
+                    *("start_time", "last_run_at", "one_off"),
+                )
+            },
+        ),
+        *beat.PeriodicTaskAdmin.fieldsets[2:],
+    )
     list_display = ("name", "task", "schedule", "enabled", "last_run_at", "total_run_count")
     list_filter = ("enabled", "one_off")
     date_hierarchy = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PeriodicTask]:
+        """Recurring jobs have pages of their own."""
+        tasks: QuerySet[PeriodicTask] = super().get_queryset(request).filter(recurring=None)
+        return tasks
 
     @admin.display(description="When")
     def schedule(self, shown: PeriodicTask) -> str:
@@ -46,7 +67,7 @@ class RecurringAdmin(beat.PeriodicTaskAdmin, StyledAdmin):  # type: ignore[misc]
         return str(shown.scheduler or "never")
 
 
-class RecurringInline(beat.PeriodicTaskInline, TabularInline):  # type: ignore[misc]
+class PeriodicInline(beat.PeriodicTaskInline, TabularInline):  # type: ignore[misc]
     """What uses a schedule."""
 
     tab = False
@@ -55,32 +76,25 @@ class RecurringInline(beat.PeriodicTaskInline, TabularInline):  # type: ignore[m
 class ScheduleAdmin(StyledAdmin):
     """A schedule and what uses it."""
 
-    inlines = (RecurringInline,)
+    inlines = (PeriodicInline,)
 
 
 @admin.register(ClockedSchedule)
 class ClockedAdmin(beat.ClockedScheduleAdmin, ScheduleAdmin):  # type: ignore[misc]
     """One moment."""
 
-    inlines = (RecurringInline,)
+    inlines = (PeriodicInline,)
 
 
 @admin.register(CrontabSchedule)
 class CrontabAdmin(beat.CrontabScheduleAdmin, ScheduleAdmin):  # type: ignore[misc]
     """The times of a crontab line."""
 
-    inlines = (RecurringInline,)
+    inlines = (PeriodicInline,)
 
 
 @admin.register(IntervalSchedule)
 class IntervalAdmin(beat.IntervalScheduleAdmin, ScheduleAdmin):  # type: ignore[misc]
     """Every so often."""
 
-    inlines = (RecurringInline,)
-
-
-@admin.register(SolarSchedule)
-class SolarAdmin(beat.SolarScheduleAdmin, ScheduleAdmin):  # type: ignore[misc]
-    """Sunrise, sunset and their like at one place."""
-
-    inlines = (RecurringInline,)
+    inlines = (PeriodicInline,)

@@ -22,6 +22,8 @@ register.filter("visible", text.visible)
 register.filter("state", badges.state)
 register.filter("job_badge", badges.job)
 register.filter("tone", badges.tone)
+register.filter("recurring_badge", badges.recurring)
+register.filter("firing_badge", badges.firing)
 
 
 @register.filter

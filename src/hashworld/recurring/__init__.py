@@ -1,0 +1,1 @@
+"""What is done again and again: the scheduler, and people's recurring jobs."""
