@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from benchmarks import measure
-from benchmarks.process import Entrant, Program, Programs, run, with_django
+from benchmarks.process import Entrant, Programs, run, with_django
 from benchmarks.services import make_database
 from hashworld.embedded.roles import node_command, scheduler_command
+from tests.program import Program
 
 #: The names that a developer's shell may have set for an installation of its own.
 OURS = ("HASHWORLD_", "DJANGO_", "MYSQL_", "LOG_")

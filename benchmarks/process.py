@@ -5,89 +5,23 @@ figures, so that nobody's start-up time is measured.
 """
 
 import json
-import os
 import select
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import Event
-from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from hashworld.embedded import leash
+from tests.program import ROOT, Program, ProgramFailed
 
-ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 60.0
 GRACE = 10.0
 #: Runs a module's `main` with Django set up, which importing models asks for.
 _WITH_DJANGO = (
     "import django, importlib, sys; django.setup();"
     " importlib.import_module(sys.argv.pop(1)).main(sys.argv[1:])"
 )
-
-
-class ProgramFailed(Exception):
-    """A program ended or kept silent where it should not; the message has the end of its log."""
-
-
-class Program:
-    """A process in a group of its own, which dies with the benchmark; its errors go to a log."""
-
-    def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], log: Path, **options: Any
-    ) -> None:
-        self.name = log.stem
-        self._log = log
-        tied = [sys.executable, "-I", "-S", str(leash.__file__), str(os.getpid())]
-        with log.open("ab") as stream:
-            self.process = subprocess.Popen(
-                [*tied, *command],
-                env={"PYTHONUNBUFFERED": "1", **environment},
-                cwd=ROOT,
-                stderr=stream,
-                process_group=0,
-                **{"stdin": subprocess.DEVNULL, "stdout": stream, **options},
-            )
-
-    @property
-    def pid(self) -> int:
-        """The process's id."""
-        return self.process.pid
-
-    def wait_for_line(self, text: str) -> None:
-        """Return once the log contains `text`."""
-        deadline = monotonic() + PATIENCE
-        while text not in self.log():
-            if self.process.poll() is not None or monotonic() > deadline:
-                raise self.failure(f"never said {text!r}")
-            Event().wait(0.02)
-
-    def log(self) -> str:
-        """All that it wrote."""
-        return self._log.read_text(errors="replace")
-
-    def failure(self, reason: str) -> ProgramFailed:
-        """The error to raise."""
-        return ProgramFailed(f"{self.name} {reason}:\n{self.log()[-3000:]}")
-
-    def terminate(self) -> None:
-        """Ask it to end."""
-        if self.process.poll() is None:
-            self.process.terminate()
-
-    def end(self, grace: float) -> None:
-        """Wait for its end, and after `grace` seconds kill it with all it started."""
-        try:
-            self.process.wait(grace)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.pid, signal.SIGKILL)
-            self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None:
-                stream.close()
 
 
 class Entrant(Program):

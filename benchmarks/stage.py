@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from benchmarks.process import ProgramFailed, Programs
+from benchmarks.process import Programs
 from benchmarks.target import Target
+from tests.program import ProgramFailed
 
 
 @dataclass(frozen=True, slots=True)

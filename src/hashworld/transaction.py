@@ -16,8 +16,12 @@ TRIES = 5
 _TRANSIENT = frozenset({1213, 1205, 1020})
 
 
+class Overtaken(OperationalError):
+    """What a transaction was built on was changed by another before it could commit."""
+
+
 def retried(function: Callable[P, R]) -> Callable[P, R]:
-    """Run `function` as one transaction; begin again after a deadlock, at most TRIES times.
+    """Run `function` as one transaction; begin again when it lost to another, at most TRIES times.
 
     Inside another transaction the error passes through: only the outermost can begin again.
     """
@@ -39,4 +43,4 @@ def retried(function: Callable[P, R]) -> Callable[P, R]:
 
 def transient(error: OperationalError) -> bool:
     """Whether beginning the transaction again may succeed."""
-    return bool(error.args) and error.args[0] in _TRANSIENT
+    return isinstance(error, Overtaken) or (bool(error.args) and error.args[0] in _TRANSIENT)

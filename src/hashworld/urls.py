@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import path
+from django.views.decorators.http import require_POST
 from django.views.generic import RedirectView
 
 from hashworld.console import dashboard
@@ -12,5 +13,6 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("metrics", metrics, name="metrics"),
     path("admin/dashboard/", live(dashboard.fragment), name="dashboard"),
+    path("admin/pause/", admin.site.admin_view(require_POST(dashboard.pause)), name="pause"),
     path("admin/", admin.site.urls),
 ]

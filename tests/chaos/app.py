@@ -1,39 +1,64 @@
-"""The Celery application of the nodes under test: HashWorld's own, but obedient to a page.
+"""The Celery application of the nodes under test: HashWorld's own, but obedient.
 
-A page that says so (see `tests.chaos.site`) makes the process that fetched it die or freeze: after
-the fetch and before its result is written, or amid the transaction that writes it.
+A page that says so (see `tests.chaos.site`) makes the process that fetched it die, freeze amid the
+transaction that writes its result, or wait with the result in its hands until it was frozen and
+thawed by whoever runs the test, who knows which locks it must not hold then.
+
+A file that names one of `POINTS` makes the process stand still when it gets there, once.
 """
 
 import os
 import signal
+from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 from celery.signals import worker_init
 
 from hashworld.celery import app
-from tests.chaos.site import DIE, FREEZE, FREEZE_WRITING, ORDER
+from tests.chaos.site import DIE, FREEZE, FREEZE_WRITING, ORDER, PARKED
 
 __all__ = ["app"]
 
-SIGNALS = {DIE: signal.SIGKILL, FREEZE: signal.SIGSTOP}
+BEFORE, AFTER = "before", "after"
+#: Where a node can be told to stand still: which call, and on which side of it.
+POINTS = {
+    "committed, not published": ("hashworld.tasks.publisher:CeleryPublisher.publish", BEFORE),
+    "published, not noted": ("hashworld.tasks.publisher:CeleryPublisher.publish", AFTER),
+    "received, not started": ("hashworld.tasks.moves:start", BEFORE),
+    "started, not loaded": ("hashworld.tasks.moves:start", AFTER),
+    "taken, not acknowledged": ("hashworld.tasks.runner:Runner.take", AFTER),
+    "fetched, not handed over": ("hashworld.tasks.runner:finish", AFTER),
+    "body kept, not named": ("hashworld.tasks.content.packs:PackStore.keep", AFTER),
+    "recorded, not committed": ("hashworld.tasks.moves:finish", AFTER),
+    "committed, not told": ("hashworld.tasks.writer:_record", AFTER),
+    "renewed, not noted": ("hashworld.tasks.writer:Writer._renew", AFTER),
+}
 
 
 @worker_init.connect
 def obey(**_: Any) -> None:
-    """Let the runner and the writer obey what a page says."""
+    """Let the node obey what a page says, and what the file of its failpoint says."""
     # They import models, which need Django's set-up; Celery has done it by now.
     runner: Any = import_module("hashworld.tasks.runner")
     moves: Any = import_module("hashworld.tasks.moves")
     finish, write = runner.finish, moves.finish
-    blocked = False
+    thawed, blocked = Event(), False
+    signal.signal(signal.SIGCONT, lambda *_: thawed.set())
 
     def finish_and_obey(response: Any, *arguments: Any) -> Any:
         nonlocal blocked
         ended = finish(response, *arguments)
         said = {name.lower(): value for name, value in response.headers}.get(ORDER.lower(), "")
-        if said in SIGNALS:
-            os.kill(os.getpid(), SIGNALS[said])
+        if said == DIE:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if said == FREEZE:
+            thawed.clear()
+            print(PARKED)
+            thawed.wait()
         blocked = said == FREEZE_WRITING
         return ended
 
@@ -47,3 +72,33 @@ def obey(**_: Any) -> None:
 
     runner.finish = finish_and_obey
     moves.finish = write_and_obey
+    if "HASHWORLD_TEST_FAILPOINT" in os.environ:
+        _stand_still_at_points(Path(os.environ["HASHWORLD_TEST_FAILPOINT"]))
+
+
+def _stand_still_at_points(file: Path) -> None:
+    for point, (place, side) in POINTS.items():
+        module, _, path = place.partition(":")
+        owner: Any = import_module(module)
+        *classes, name = path.split(".")
+        for each in classes:
+            owner = getattr(owner, each)
+        setattr(owner, name, _stopping(getattr(owner, name), point, side, file))
+
+
+def _stopping(call: Callable[..., Any], point: str, side: str, file: Path) -> Callable[..., Any]:
+    def stop() -> None:
+        with suppress(FileNotFoundError):  # none is set, or another thread was first
+            if file.read_text() == point:
+                file.unlink()
+                os.kill(os.getpid(), signal.SIGSTOP)
+
+    def stopping(*arguments: Any, **options: Any) -> Any:
+        if side == BEFORE:
+            stop()
+        answer = call(*arguments, **options)
+        if side == AFTER:
+            stop()
+        return answer
+
+    return stopping

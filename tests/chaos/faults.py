@@ -45,10 +45,8 @@ def freeze(stage: Stage, load: int) -> None:
     stage.load(load - 1)
     stage.busy_node()
     _, url = stage.page("freezer", priority=Priority.HIGH)
-    stage.wait(stage.frozen, "a node that froze")
-    (zombie,) = stage.frozen()
+    zombie = stage.freeze_parked()
     try:
-        stage.freeze(zombie)
         stage.wait_for_rescue(zombie.name, "rescue_after_freeze_seconds")
         # Now only the lease tells the zombie's result from the one that is on its way.
         stage.wait(lambda: stage.site.gets(url) > 1, "another node that fetches the page")

@@ -14,7 +14,7 @@ from hashworld.tasks import content
 from hashworld.tasks.errors import ContentDamaged
 from hashworld.tasks.models import COUNTERS, Attempt, Host, Job, Lease, Task
 from hashworld.tasks.spec import JobSpec
-from hashworld.tasks.states import TERMINAL, State
+from hashworld.tasks.states import State
 from hashworld.tasks.submit import submit
 from tests.chaos import trace
 from tests.chaos.site import Site, body
@@ -31,6 +31,9 @@ class Ledger:
         self._site = site
         self._file = file
         self._acknowledged: dict[str, Fate] = {}
+        self._jobs: set[int] = set()
+        #: How often a person let each task at its end wait again.
+        self.retried: Counter[int] = Counter()
 
     @property
     def count(self) -> int:
@@ -38,20 +41,23 @@ class Ledger:
         return len(self._acknowledged)
 
     def hand_in(self, urls: Sequence[str], fate: Fate = Fate.SUCCEED, **options: Any) -> list[int]:
-        """Submit a job of URLs of the site, each new to this ledger; the ids of its tasks.
+        """Submit a job of URLs of the site, each new to this ledger; the ids of its tasks."""
+        job = self.acknowledge(urls, fate, **options)
+        return list(Task.objects.filter(job=job).values_list("id", flat=True))
 
-        They are on record only once `submit` has answered.
-        """
+    def acknowledge(self, urls: Sequence[str], fate: Fate = Fate.SUCCEED, **options: Any) -> Job:
+        """Submit a job; its URLs are on record only once `submit` has answered."""
         submission = submit(urls, JobSpec(**options))
         assert submission.accepted == len(urls), submission.errors
         with self._file.open("a") as file:
             file.writelines(f"{submission.job.pk} {fate.name} {url}\n" for url in urls)
         self._acknowledged |= dict.fromkeys(urls, fate)
-        return list(Task.objects.filter(job=submission.job).values_list("id", flat=True))
+        self._jobs.add(submission.job.pk)
+        return submission.job
 
     def is_settled(self) -> bool:
         """Whether every task is at its end."""
-        return not Task.objects.exclude(state__in=TERMINAL).exists()
+        return not Task.objects.filter(ended=None).exists()
 
     def losses(self, incarnation: str) -> int:
         """How many tasks were counted as lost with one incarnation of a node."""
@@ -64,10 +70,7 @@ class Ledger:
         verdict = judge(
             Ledgers(
                 acknowledged=self._acknowledged,
-                tasks=[
-                    Found(t.pk, t.url, t.state, t.error, t.content.sha256 if t.content else None)
-                    for t in tasks
-                ],
+                tasks=[self._found(task) for task in tasks],
                 tries=[
                     Try(*row)
                     for row in Attempt.objects.values_list("task_id", "number", "lease_id", "error")
@@ -75,6 +78,7 @@ class Ledger:
                 changes=trace.read(),
                 gets=self._site.log(),
                 bodies={url: page_hash(url) for url in self._acknowledged},
+                retried=self.retried,
             )
         )
         kept = [task for task in tasks if task.content]
@@ -83,6 +87,11 @@ class Ledger:
         for wrong in wrong_in_the_books():
             verdict.count("unexpected", wrong)
         return verdict
+
+    def _found(self, task: Task) -> Found:
+        kept = task.content.sha256 if task.content else None
+        answered = task.job_id in self._jobs
+        return Found(task.pk, task.url, task.state, task.error, kept, answered)
 
 
 def page_hash(url: str) -> str:

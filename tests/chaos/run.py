@@ -81,12 +81,11 @@ def strike(stage: Stage, faults: Sequence[Fault], tasks: int) -> dict[str, Any]:
     verdict = stage.ledger.verdict(stage.dice)
     for failure in failures:
         verdict.count("unexpected", failure)
-    refused = sum(map(int, _REFUSED.findall(_COLOUR.sub("", stage.fleet.logs()))))
     return {
         **verdict.as_dict(),
         "faults": len(order) - len(failures),
         "tasks": stage.ledger.count,
-        "refused_by_the_fence": refused,
+        "refused_by_the_fence": refused_by_the_fence(stage),
         "restarted": len(stage.fleet.restarted),
         "seconds": round(monotonic() - began),
         **stage.figures,
@@ -105,3 +104,8 @@ def strike_once(stage: Stage, fault: Fault, share: int) -> str:
         failure = f"{fault.__name__}: {error}"
     print(f"  {fault.__name__:<12} {share:>6} tasks {monotonic() - began:5.1f} s", flush=True)
     return failure
+
+
+def refused_by_the_fence(stage: Stage) -> int:
+    """How many results the nodes said were refused."""
+    return sum(map(int, _REFUSED.findall(_COLOUR.sub("", stage.fleet.logs()))))

@@ -6,24 +6,30 @@ The first word of a path says how the page behaves, the rest makes it, and its b
 - ``/hang/...`` never answers
 - ``/flaky/...`` tells who comes first that it is busy
 - ``/killer/...`` tells the process that fetched it to die (see `tests.chaos.app`)
-- ``/freezer/...`` tells the process that fetched it first to freeze; later ones wait a while
-- ``/blocker/...`` does the same, but the process is to freeze amid its next transaction
+- ``/freezer/...`` tells the process that fetched it first to wait until it was frozen; later ones
+  wait a while
+- ``/blocker/...`` tells it to freeze amid its next transaction
 """
 
 import asyncio
 import hashlib
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+#: The hosts of a small site, and of a large one.
 HOSTS = tuple(f"127.0.0.{number}" for number in range(2, 10))
+MANY_HOSTS = tuple(f"127.0.0.{number}" for number in range(2, 34))
 #: What tells a node what to do to itself.
 ORDER = "X-Chaos"
 DIE = "die"
 FREEZE = "freeze"
 FREEZE_WRITING = "freeze writing"
+#: What a node writes when it waits to be frozen.
+PARKED = "holds a result and waits to be frozen"
 #: What the pages of these kinds say, and whether to everybody or only to who comes first.
 ORDERS = {"killer": (DIE, False), "freezer": (FREEZE, True), "blocker": (FREEZE_WRITING, True)}
 #: How long a freezer keeps whoever comes after the one that froze, in seconds.
@@ -39,8 +45,9 @@ def body(path: str) -> bytes:
 class Site:
     """Serves all hosts on one port from a thread of its own while the context lasts."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, hosts: Sequence[str] = HOSTS) -> None:
         self.port = port
+        self._hosts = tuple(hosts)
         self._gets: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
         self._ready = threading.Event()
@@ -50,7 +57,7 @@ class Site:
 
     def url(self, path: str, host: int = 0) -> str:
         """The URL of a path on one of the hosts, counted round."""
-        return f"http://{HOSTS[host % len(HOSTS)]}:{self.port}{path}"
+        return f"http://{self._hosts[host % len(self._hosts)]}:{self.port}{path}"
 
     def urls(self, folder: str, count: int) -> list[str]:
         """`count` URLs under a folder, over all hosts in turn."""
@@ -84,7 +91,7 @@ class Site:
 
     async def _main(self) -> None:
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._serve, list(HOSTS), self.port, backlog=1024)
+        server = await asyncio.start_server(self._serve, list(self._hosts), self.port, backlog=1024)
         self._ready.set()
         await self._stopped.wait()
         server.close()

@@ -3,7 +3,7 @@
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -21,9 +21,10 @@ from hashworld.tasks.states import State
 from tests.chaos import trace
 from tests.chaos.broker import Broker
 from tests.chaos.ledger import Ledger
-from tests.chaos.nodes import Fleet, Program, is_scheduler
-from tests.chaos.site import Site
+from tests.chaos.nodes import Fleet, is_scheduler
+from tests.chaos.site import PARKED, Site
 from tests.chaos.verdict import Fate
+from tests.program import Program
 
 PATIENCE = 90.0
 #: RabbitMQ hands a node so many messages ahead: one for each of its Celery threads.
@@ -137,11 +138,20 @@ class Stage:
 
     def freeze(self, node: Program) -> None:
         """Freeze a node, but not while it locks a file that all the others need too."""
-        node.freeze()
-        while not all(map(_is_free, self.files)):
-            node.thaw()
-            Event().wait(0.01)
+        with ExitStack() as stack:
+            for file in self.files:
+                stack.enter_context(_locked(file))
             node.freeze()
+
+    def freeze_parked(self) -> Program:
+        """Freeze the node that waits for it with a result in its hands."""
+        self.wait(self._parked, "a node with a result in its hands")
+        (node,) = self._parked()
+        self.freeze(node)
+        return node
+
+    def _parked(self) -> list[Program]:
+        return [node for node in self.fleet.nodes if PARKED in node.said()]
 
     def _on_their_way(self) -> list[int]:
         unstarted = Lease.objects.open().filter(started_at=None)
@@ -174,12 +184,10 @@ def rescued_after(lease_ids: Iterable[int], began: datetime) -> float:
     return max((round((moment - began).total_seconds(), 1) for moment in moments), default=0.0)
 
 
-def _is_free(file: Path) -> bool:
-    """Whether a SQLite file can be written to."""
-    with closing(sqlite3.connect(file, timeout=0.05, isolation_level=None)) as connection:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            return False
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Nobody else holds the lock of a SQLite file while the context lasts."""
+    with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
         connection.execute("ROLLBACK")
-    return True

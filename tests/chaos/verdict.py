@@ -5,7 +5,7 @@ down a second time on purpose: it must not be learnt from the code that it judge
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
@@ -17,17 +17,21 @@ AT_END = {RUNTIME_ERROR, SUCCEED, KILLED}
 
 #: What may happen to the lease in a move.
 TAKEN, KEPT, LEFT, NONE = "taken", "kept", "left", "none"
-MOVES: dict[tuple[int | None, int | None], str] = {
-    (None, WAITING): NONE,  # submit
-    (WAITING, INQUEUE): TAKEN,  # lease
-    (INQUEUE, RUNNING): KEPT,  # start
-    (RUNNING, SUCCEED): KEPT,
-    (RUNNING, RUNTIME_ERROR): KEPT,  # fail, or poison
-    (RUNNING, WAITING): LEFT,  # retry later, rescue or release
-    (INQUEUE, WAITING): LEFT,  # rescue or release
-    (WAITING, KILLED): NONE,
-    (INQUEUE, KILLED): KEPT,
-    (RUNNING, KILLED): KEPT,
+MOVES: dict[tuple[int | None, int | None], tuple[str, ...]] = {
+    (None, WAITING): (NONE,),  # submit
+    (WAITING, INQUEUE): (TAKEN,),  # lease
+    (INQUEUE, RUNNING): (KEPT,),  # start
+    (RUNNING, SUCCEED): (KEPT,),
+    (RUNNING, RUNTIME_ERROR): (KEPT,),  # fail, or poison
+    (RUNNING, WAITING): (LEFT,),  # retry later, rescue or release
+    (INQUEUE, WAITING): (LEFT,),  # rescue or release
+    (WAITING, KILLED): (NONE,),
+    (INQUEUE, KILLED): (KEPT,),
+    (RUNNING, KILLED): (KEPT,),
+    # Only when a person asked for it:
+    (KILLED, WAITING): (LEFT, NONE),
+    (RUNTIME_ERROR, WAITING): (LEFT,),
+    (SUCCEED, WAITING): (LEFT,),
 }
 #: The most losses before a task is given up as poison.
 LOSSES = 3
@@ -45,13 +49,17 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A task as the database has it at the end; `kept` is its body's SHA-256."""
+    """A task as the database has it at the end; `kept` is its body's SHA-256.
+
+    It is not `answered` when its submission broke off and was made again.
+    """
 
     id: int
     url: str
     state: int
     error: str
     kept: str | None
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,8 @@ class Ledgers:
     changes: Sequence[Change]
     gets: Mapping[str, int]
     bodies: Mapping[str, str]
+    #: How often a person let each task at its end wait again.
+    retried: Mapping[int, int] = field(default_factory=dict)
 
 
 def judge(ledgers: Ledgers) -> Verdict:
@@ -112,14 +122,17 @@ def judge(ledgers: Ledgers) -> Verdict:
     _judge_tasks(ledgers, verdict)
     _judge_gets(ledgers, verdict)
     _judge_tries(ledgers, verdict)
-    _judge_moves(ledgers.changes, verdict)
+    _judge_moves(ledgers, verdict)
     return verdict
 
 
 def _judge_tasks(ledgers: Ledgers, verdict: Verdict) -> None:
     found: dict[str, list[Found]] = defaultdict(list)
     for task in ledgers.tasks:
-        found[task.url].append(task)
+        if task.answered:
+            found[task.url].append(task)
+        elif task.state not in AT_END:
+            verdict.count("unexpected", f"task {task.id} was never answered, and is left")
     for url, fate in ledgers.acknowledged.items():
         tasks = found.pop(url, [])
         if not tasks:
@@ -182,15 +195,20 @@ def _judge_fence(ledgers: Ledgers, verdict: Verdict) -> None:
             verdict.count("illegal_moves", f"{told_by}, which brought no result")
 
 
-def _judge_moves(changes: Iterable[Change], verdict: Verdict) -> None:
+def _judge_moves(ledgers: Ledgers, verdict: Verdict) -> None:
     state: dict[int, int | None] = {}
-    for change in changes:
+    asked = Counter(ledgers.retried)
+    for change in ledgers.changes:
         told = f"task {change.task} from {change.old} to {change.new}"
         leases = f"lease {change.old_lease} to {change.new_lease}"
         if change.old != state.get(change.task):
             verdict.count("illegal_moves", f"{told}, but it was {state.get(change.task)}")
-        if MOVES.get((change.old, change.new)) != _lease_in(change):
+        if _lease_in(change) not in MOVES.get((change.old, change.new), ()):
             verdict.count("illegal_moves", f"{told}, {leases}")
+        if change.old in AT_END and change.new == WAITING:
+            asked[change.task] -= 1
+            if asked[change.task] < 0:
+                verdict.count("illegal_moves", f"{told}, and nobody had asked for it")
         state[change.task] = change.new
 
 

@@ -34,9 +34,13 @@ class Cluster:
         chosen = self.made() if names is None else [s for s in self.services() if s.name in names]
         in_parallel([service.start for service in chosen])
 
+    def stop(self) -> None:
+        """Stop whatever was started."""
+        in_parallel([service.stop for service in self.made()])
+
     def remove(self) -> None:
         """Stop whatever was started and delete the folder."""
-        in_parallel([service.stop for service in self.made()])
+        self.stop()
         shutil.rmtree(self.root)
 
     def environment(self) -> dict[str, str]:

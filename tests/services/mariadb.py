@@ -2,6 +2,9 @@
 
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
 
 from tests.services.service import Service, ServiceError, find_binary
 
@@ -29,6 +32,8 @@ CREATE DATABASE IF NOT EXISTS hashworld CHARACTER SET utf8mb4;
 CREATE USER IF NOT EXISTS hashworld@'127.0.0.1' IDENTIFIED BY '{password}';
 GRANT ALL ON hashworld.* TO hashworld@'127.0.0.1';
 GRANT ALL ON `test\_hashworld%`.* TO hashworld@'127.0.0.1';
+CREATE USER IF NOT EXISTS administrator@'127.0.0.1' IDENTIFIED BY '{password}';
+GRANT ALL ON *.* TO administrator@'127.0.0.1';
 """
 
 
@@ -43,20 +48,28 @@ class MariaDB(Service):
         return f"mysql://hashworld:{self.password}@127.0.0.1:{self.port}/hashworld"
 
     def is_up(self) -> bool:
-        import MySQLdb  # not at the top: the package is left out where there is no compiler
+        import MySQLdb
 
         try:
-            MySQLdb.connect(
-                host="127.0.0.1",
-                port=self.port,
-                user="hashworld",
-                password=self.password,
-                connect_timeout=2,
-                read_timeout=2,
-            ).close()
+            self.connect(connect_timeout=2, read_timeout=2).close()
         except MySQLdb.OperationalError:
             return False
         return True
+
+    @contextmanager
+    def administer(self) -> Iterator[Any]:
+        """A cursor that commits at once, of an account that is let in when nobody else is."""
+        with closing(self.connect("administrator")) as connection:
+            connection.autocommit(True)
+            yield connection.cursor()
+
+    def connect(self, user: str = "hashworld", **options: Any) -> Any:
+        """A new connection; raises MySQLdb.OperationalError."""
+        import MySQLdb  # not at the top: the package is left out where there is no compiler
+
+        return MySQLdb.connect(
+            host="127.0.0.1", port=self.port, user=user, password=self.password, **options
+        )
 
     @classmethod
     def missing(cls) -> list[str]:

@@ -2,12 +2,13 @@
 
 import os
 import socket
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import amqp
 
-from tests.services.service import Service, find_binary, free_port
+from tests.services.service import Service, ServiceError, find_binary, free_port
 
 # The script behind Debian's wrapper: the wrapper insists on the system's rabbitmq account and HOME.
 DEBIAN_SCRIPT = "/usr/lib/rabbitmq/bin/rabbitmq-server"
@@ -91,6 +92,22 @@ class RabbitMQ(Service):
         if Path(DEBIAN_SCRIPT).exists():
             return [DEBIAN_SCRIPT]
         return [str(find_binary("rabbitmq-server"))]
+
+    def control(self, *arguments: str) -> str:
+        """What `rabbitmqctl` answers; raises ServiceError when it refuses."""
+        beside = Path(DEBIAN_SCRIPT).with_name("rabbitmqctl")
+        program = str(beside) if beside.exists() else str(find_binary("rabbitmqctl"))
+        environment = {**os.environ, **self.environment()}
+        done = subprocess.run(
+            [program, "-q", "-n", environment["RABBITMQ_NODENAME"], *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ServiceError(f"rabbitmqctl {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def environment(self) -> Mapping[str, str]:
         folder = str(self.folder)

@@ -63,8 +63,7 @@ def test_a_node_that_starts_again_takes_the_work_of_its_earlier_incarnation_back
 def test_what_a_frozen_node_brings_after_its_lease_is_refused(stage: Stage) -> None:
     stage.start("one", "two", "scheduler")
     task_id, url = stage.page("freezer")
-    stage.wait(stage.frozen, "a node that froze with a result in its hands")
-    (zombie,) = stage.frozen()
+    zombie = stage.freeze_parked()
     stage.wait(lambda: stage.site.waiting(url), "a second fetch by the other node")
     zombie.thaw()
     stage.wait(lambda: REFUSED in zombie.said(), "a refusal")

@@ -78,6 +78,13 @@ def witness(stage: Stage) -> Iterator[Witness]:
     witness.look()
 
 
+def start(stage: Stage, *names: str) -> None:
+    """Start schedulers, and wait until they compete: to start takes longer than to take over."""
+    stage.start(*names)
+    for name in names:
+        stage.fleet[name].wait_for_line("scheduler ready")
+
+
 def leader(stage: Stage) -> tuple[str, int]:
     """The name of the scheduler that leads, once there is one, and its term."""
     stage.wait(lambda: leadership.master(clock.now()), "a master")
@@ -99,20 +106,20 @@ def overtaken(stage: Stage, witness: Witness, term: int) -> float:
 def test_when_the_master_is_killed_the_other_fires_in_time_and_no_slot_twice(
     stage: Stage, witness: Witness
 ) -> None:
-    stage.start(FIRST, SECOND)
+    start(stage, FIRST, SECOND)
     for _ in range(2):
         name, term = leader(stage)
         wait_for_firings(stage, witness, term)
         stage.fleet.retire(name)
         assert overtaken(stage, witness, term) < FAILOVER
-        stage.start(name)
+        start(stage, name)
     witness.assert_no_slot_fired_twice()
 
 
 def test_a_master_that_freezes_and_wakes_fires_nothing_that_another_has(
     stage: Stage, witness: Witness
 ) -> None:
-    stage.start(FIRST, SECOND)
+    start(stage, FIRST, SECOND)
     for _ in range(2):
         _freeze_and_wake(stage, witness)
     witness.assert_no_slot_fired_twice()
@@ -142,7 +149,7 @@ def _knows(zombie: Program, term: int) -> bool:
 def test_a_scheduler_that_is_asked_to_stop_makes_way_at_once(
     stage: Stage, witness: Witness
 ) -> None:
-    stage.start(FIRST, SECOND)
+    start(stage, FIRST, SECOND)
     name, term = leader(stage)
     wait_for_firings(stage, witness, term)
     assert stage.fleet.drain(name) == 0
@@ -151,7 +158,8 @@ def test_a_scheduler_that_is_asked_to_stop_makes_way_at_once(
 
 
 def test_a_recurring_job_is_submitted_once_for_each_slot_whoever_leads(stage: Stage) -> None:
-    stage.start("one", FIRST, SECOND)
+    stage.start("one")
+    start(stage, FIRST, SECOND)
     urls = "\n".join(stage.site.url(f"/page/again/{n}", n) for n in range(3))
     # The shortest interval that people may choose.
     timing = Timing(every=10, period="seconds")

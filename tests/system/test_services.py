@@ -24,16 +24,8 @@ def amqp_connection(rabbitmq: RabbitMQ) -> amqp.Connection:
 
 def execute(mariadb: MariaDB, *statements: str) -> list[tuple[object, ...]]:
     """The rows of the last statement; all are committed."""
-    mysql = pytest.importorskip("MySQLdb")
-    with closing(
-        mysql.connect(
-            host="127.0.0.1",
-            port=mariadb.port,
-            user="hashworld",
-            password=mariadb.password,
-            database="hashworld",
-        )
-    ) as connection:
+    pytest.importorskip("MySQLdb")
+    with closing(mariadb.connect(database="hashworld")) as connection:
         cursor = connection.cursor()
         for statement in statements:
             cursor.execute(statement)

@@ -7,7 +7,8 @@ from django.utils.safestring import SafeString
 
 from hashworld.nodes.models import Node, Standing
 from hashworld.recurring.models import Firing, FiringState, Recurring
-from hashworld.tasks.models import Job
+from hashworld.tasks.intents import UNDER_WAY
+from hashworld.tasks.models import Job, Wanted
 from hashworld.tasks.states import State
 
 TONES: dict[State, str] = {state: state.name.lower().replace("_", "-") for state in State}
@@ -37,6 +38,11 @@ def job(shown: Job) -> SafeString:
     """How a job stands."""
     if shown.sealed_at is None:
         return badge("submitting", "inqueue", "Its URLs are still being taken in")
+    if shown.wanted:
+        doing = UNDER_WAY[Wanted(shown.wanted)]
+        return badge(doing.removeprefix("is "), "killed", f"Asked {shown.asked_at:%H:%M:%S} UTC")
+    if shown.paused and shown.finished_at is None:
+        return paused(shown.pause_reason)
     if shown.finished_at is None:
         return badge("running", "running")
     if shown.runtime_error:
@@ -46,9 +52,17 @@ def job(shown: Job) -> SafeString:
     return badge("finished", "succeed")
 
 
+def paused(reason: str) -> SafeString:
+    """That something is paused, and why."""
+    text = f"paused: {reason}" if reason else "paused"
+    return badge(text, "killed", "Nothing of it is given out; what runs goes on")
+
+
 def node(shown: Node, now: datetime) -> SafeString:
     """How a node stands."""
     standing = shown.standing(now)
+    if standing is Standing.ALIVE and shown.paused:
+        return paused(shown.pause_reason)
     return badge(standing.label.lower(), *STANDINGS[standing])
 
 

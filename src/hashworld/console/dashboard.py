@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from hashworld.console import figures
-from hashworld.nodes import clock, leadership
+from hashworld.nodes import clock, leadership, pauses
+from hashworld.nodes.errors import NodesError
 from hashworld.nodes.models import Standing
+from hashworld.tasks import dispatcher
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -19,6 +22,8 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     jobs, nodes = figures.running_jobs(now), figures.nodes(now)
     return context | {
         "may_see": True,
+        "cluster": pauses.cluster(),
+        "may_pause": request.user.has_perm("nodes.pause_cluster"),
         "backlog": figures.backlog(now),
         "day": figures.day(now),
         "hour": figures.hour(now),
@@ -36,6 +41,24 @@ def fragment(request: HttpRequest) -> HttpResponse:
     if not may_see(request):
         raise PermissionDenied
     return render(request, "console/dashboard_live.html", context(request, {}))
+
+
+def pause(request: HttpRequest) -> HttpResponse:
+    """Pause the whole cluster, or end its pause, and go back to the page."""
+    if not request.user.has_perm("nodes.pause_cluster"):
+        raise PermissionDenied
+    try:
+        if "resume" in request.POST:
+            word = "is leased work again" if pauses.resume_cluster() else "was not paused"
+        else:
+            reason, by = request.POST.get("reason", ""), request.user.get_username()
+            word = "is paused" if pauses.pause_cluster(reason, by) else "was paused already"
+    except NodesError as error:
+        messages.error(request, f"Not done: {error}.")
+    else:
+        messages.success(request, f"The cluster {word}.")
+        dispatcher.nudge()
+    return redirect("admin:index")
 
 
 def may_see(request: HttpRequest) -> bool:

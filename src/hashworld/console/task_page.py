@@ -8,7 +8,7 @@ from hashworld.console.timings import Phase
 from hashworld.nodes import clock
 from hashworld.tasks import content
 from hashworld.tasks.errors import ContentDamaged
-from hashworld.tasks.models import Attempt, Task
+from hashworld.tasks.models import Attempt, Kill, Task
 from hashworld.tasks.states import TERMINAL
 from hashworld.tasks.why import Reason, why
 
@@ -23,6 +23,7 @@ class Try:
     attempt: Attempt
     seconds: float
     phases: list[Phase]
+    kill: Kill | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class TaskPage:
 
 def read(task: Task, *, with_body: bool) -> TaskPage:
     """Gather the page; `with_body` when the reader may see what was fetched."""
-    tries = [_try(attempt) for attempt in _attempts(task)]
+    killed = {kill.number: kill for kill in Kill.objects.filter(task=task)}
+    tries = [_try(attempt, killed.get(attempt.number)) for attempt in _attempts(task)]
     bringing = (found.attempt for found in tries if found.attempt.content_id == task.content_id)
     source = next(bringing, None) if task.content_id else None
     body, damage = _body(task, source) if with_body and task.content_id else (None, "")
@@ -58,11 +60,11 @@ def _attempts(task: Task) -> list[Attempt]:
     return list(newest.prefetch_related("node")[:SHOWN])
 
 
-def _try(attempt: Attempt) -> Try:
+def _try(attempt: Attempt, kill: Kill | None) -> Try:
     measured = attempt.total_ms
     spent = (attempt.finished_at - attempt.started_at).total_seconds()
     seconds = spent if measured is None else measured / 1000
-    return Try(attempt, seconds, timings.phases(attempt))
+    return Try(attempt, seconds, timings.phases(attempt), kill)
 
 
 def _body(task: Task, source: Attempt | None) -> tuple[Preview | None, str]:

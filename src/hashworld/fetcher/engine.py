@@ -112,6 +112,19 @@ class Engine:
         """
         self._post(0, self._hold)
 
+    def go_on(self) -> None:
+        """Start requests again after `hold`. Raises EngineStopped after `stop`."""
+        self._post(0, self._go_on)
+
+    def resize(self, capacity: int) -> None:
+        """Fetch up to `capacity` requests at once from now on; what is in flight goes on.
+
+        Raises EngineStopped after `stop`.
+        """
+        if capacity < 1:
+            raise ValueError(f"capacity must be at least 1, not {capacity}")
+        self._post(0, partial(self._resize, capacity))
+
     def stop(self, timeout: float | None = None) -> bool:
         """Stop; what has not ended is reported as cancelled. False if not done in `timeout` s."""
         with self._lock:
@@ -202,6 +215,13 @@ class Engine:
         now = monotonic()
         for fetch in [fetch for fetch in self._fetches.values() if fetch.started is None]:
             self._give_up(fetch, ErrorKind.CANCELLED, _HELD_BACK, now)
+
+    def _go_on(self) -> None:
+        self._held = False
+
+    def _resize(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._multi.keep(capacity)
 
     # The way of a fetch: start, end, then redirect or report.
 

@@ -30,6 +30,10 @@ class Multi:
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        self.keep(max_idle_connections)
+
+    def keep(self, max_idle_connections: int) -> None:
+        """Keep at most so many connections open that nothing uses."""
         self._multi.setopt(pycurl.M_MAXCONNECTS, max_idle_connections)
 
     def add(self, curl: pycurl.Curl) -> None:

@@ -99,6 +99,16 @@ def drain(node: Node) -> None:
     _own(node).update(state=NodeState.DRAINING)
 
 
+def resume(node: Node) -> None:
+    """Say that a node that drained takes work again."""
+    _own(node).filter(state=NodeState.DRAINING).update(state=NodeState.ALIVE)
+
+
+def resize(node: Node, max_tasks: int) -> None:
+    """Say how many fetches the node may have in flight from now on; its lands' weight follows."""
+    _own(node).update(max_tasks=max_tasks)
+
+
 def leave(node: Node) -> None:
     """Say that the node is gone for good; nobody need wait for it."""
     _own(node).update(state=NodeState.LEFT, in_flight=0)
@@ -144,7 +154,8 @@ class Heartbeat:
         self._work = work
         self._lost = lost
         self._process = psutil.Process()
-        self._stopped = Event()
+        self._stopped = False
+        self._woken = Event()
         self._thread = Thread(target=self._loop, name="heartbeat", daemon=True)
 
     def start(self) -> None:
@@ -153,8 +164,13 @@ class Heartbeat:
 
     def stop(self) -> None:
         """Stop beating and wait for the thread."""
-        self._stopped.set()
+        self._stopped = True
+        self._woken.set()
         self._thread.join(timeout=self._period)
+
+    def request(self) -> None:
+        """Ask for a beat at once; returns at once."""
+        self._woken.set()
 
     def run_once(self) -> bool:
         """Beat now; False when the database is away or the name is another's."""
@@ -171,11 +187,14 @@ class Heartbeat:
                 " Give each node its own HASHWORLD_NODE_NAME",
                 node=self._node.name,
             )
-            self._stopped.set()
+            self._stopped = True
             self._lost()
         return mine
 
     def _loop(self) -> None:
-        while not self._stopped.wait(self._period):
-            self.run_once()
+        while not self._stopped:
+            self._woken.wait(self._period)
+            self._woken.clear()
+            if not self._stopped:
+                self.run_once()
         connection.close()

@@ -8,6 +8,8 @@ from django.db import models
 
 #: The number of slots of the hash space; a host's land never changes, its owner may.
 LANDS = 1024
+#: The most fetches that a node may have in flight.
+MAX_TASKS = 10_000
 #: A node that has missed so many heartbeats is given nothing new.
 MISSED_BEATS = 2
 
@@ -40,8 +42,9 @@ class NodeQuerySet(models.QuerySet["Node"]):
         return self.filter(state=NodeState.ALIVE, seen_at__gt=now - silence())
 
     def available(self, now: datetime) -> Self:
-        """Live nodes that may be given work: those that have not missed two heartbeats."""
-        return self.alive(now).filter(seen_at__gt=now - suspicion())
+        """Nodes that may be given work: not paused, and at most one heartbeat late."""
+        on_time = self.alive(now).filter(seen_at__gt=now - suspicion(), paused=False)
+        return on_time.exclude(models.Exists(Cluster.objects.filter(paused=True)))
 
 
 def silence() -> timedelta:
@@ -52,6 +55,23 @@ def silence() -> timedelta:
 def suspicion() -> timedelta:
     """How long a node may be silent before it is given nothing new."""
     return timedelta(seconds=MISSED_BEATS * settings.ENV.heartbeat_seconds)
+
+
+class Cluster(models.Model):
+    """What holds for all nodes; one row, made when it is first needed."""
+
+    ID = 1
+
+    paused = models.BooleanField(default=False)
+    pause_reason = models.CharField(max_length=200, blank=True)
+    paused_by = models.CharField(max_length=150, blank=True)
+    paused_at = models.DateTimeField(null=True)
+
+    class Meta:
+        permissions = (("pause_cluster", "Can pause the cluster"),)
+
+    def __str__(self) -> str:
+        return "the cluster"
 
 
 class Node(models.Model):
@@ -77,12 +97,15 @@ class Node(models.Model):
     )
     cpu_percent = models.FloatField(default=0)
     memory_mb = models.FloatField(default=0)
+    paused = models.BooleanField(default=False, help_text="It is given nothing new.")
+    pause_reason = models.CharField(max_length=200, blank=True)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField(db_index=True)
 
     objects = NodeQuerySet.as_manager()
 
     class Meta:
+        permissions = (("control_node", "Can pause, drain and resize nodes"),)
         ordering = ("name",)
 
     def __str__(self) -> str:

@@ -5,14 +5,35 @@ from typing import Any
 import structlog
 from celery import bootsteps
 from celery.signals import beat_init
+from celery.worker.control import control_command, inspect_command
 from django.conf import settings
 
-from hashworld.celery import CONTROL_QUEUE, node_queue
-from hashworld.nodes import heartbeat, identity, master
+from hashworld.celery import CONTROL_QUEUE, app, node_queue
+from hashworld.nodes import control, heartbeat, identity, master
 from hashworld.nodes.heartbeat import Heartbeat, NameTaken, Work
 from hashworld.nodes.models import Node
 
 log = structlog.get_logger(__name__)
+
+
+@app.task(name="hashworld.request_heartbeats")
+def request_heartbeats() -> None:
+    """Ask all nodes to beat at once; every ten seconds, by the way that commands take."""
+    control.request_beats()
+
+
+@inspect_command(name="node_ping", args=[("node", str)], signature="NODE")
+def ping(state: Any, node: str = "") -> control.Reply | None:
+    """The node's own figures."""
+    worker = state.consumer.controller
+    return control.answer(worker, node, lambda: worker.figures())
+
+
+@control_command(name="node_beat", args=[("node", str)], signature="NODE")
+def beat(state: Any, node: str = "") -> control.Reply | None:
+    """Write the heartbeat at once."""
+    worker = state.consumer.controller
+    return control.answer(worker, node, lambda: worker.beat() or {"ok": "beats"})
 
 
 class HeartbeatStep(bootsteps.StartStopStep):
@@ -24,6 +45,8 @@ class HeartbeatStep(bootsteps.StartStopStep):
         super().__init__(worker, **options)
         worker.node = None
         worker.work = Work
+        worker.figures = dict
+        worker.beat = lambda: None
         self._heartbeat: Heartbeat | None = None
 
     def create(self, worker: Any) -> None:
@@ -42,6 +65,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
         self._heartbeat = Heartbeat(
             worker.node, settings.ENV.heartbeat_seconds, lambda: worker.work()
         )
+        worker.beat = self._heartbeat.request
         self._heartbeat.start()
 
     def stop(self, worker: Any) -> None:

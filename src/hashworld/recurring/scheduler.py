@@ -73,6 +73,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     def setup_schedule(self) -> None:
         """Compete for leadership; the schedules are read when it is won."""
         self._candidate = master.start().candidate
+        log.info("scheduler ready", holder=self._candidate.holder)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Fire what has come, if this process leads; the seconds until there may be more."""

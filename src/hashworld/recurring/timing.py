@@ -11,10 +11,12 @@ from hashworld.recurring.slots import Crontab, Interval, Once, Schedule
 
 #: Intervals without a start are counted from here, so that every process finds the same slots.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: A scheduler does not look more often.
+SHORTEST = timedelta(seconds=1)
 
 
 class UnknownTiming(Exception):
-    """A periodic task without a schedule that has slots."""
+    """A periodic task whose schedule has no slots, or more than can be kept."""
 
 
 def schedule(task: PeriodicTask) -> Schedule:
@@ -23,6 +25,8 @@ def schedule(task: PeriodicTask) -> Schedule:
         return crontab(task.crontab)
     if task.interval:
         every = timedelta(**{task.interval.period: task.interval.every})
+        if every < SHORTEST:
+            raise UnknownTiming(f"{task.name} has an interval of less than a second")
         return Interval(every, task.start_time or EPOCH)
     if task.clocked:
         return Once(task.clocked.clocked_time)

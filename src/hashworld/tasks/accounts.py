@@ -11,6 +11,7 @@ from typing import NamedTuple
 from hashworld.tasks import frontier, rows
 from hashworld.tasks.models import COUNTERS, Host, Job, Lease
 from hashworld.tasks.states import MOVES, OUT, TERMINAL, State, Verb
+from hashworld.transaction import Overtaken
 
 
 class Moved(NamedTuple):
@@ -25,8 +26,13 @@ class Moved(NamedTuple):
     losses: int
 
 
-def settle(verb: Verb, moved: Sequence[Moved], now: datetime) -> None:
-    """Keep everything in step with tasks that made a move."""
+def settle(
+    verb: Verb, moved: Sequence[Moved], now: datetime, guards: Mapping[int, str] | None = None
+) -> None:
+    """Keep everything in step with tasks that made a move.
+
+    `guards` are conditions in SQL on jobs' rows, by id; raises Overtaken when one does not hold.
+    """
     if not moved:
         return
     target = MOVES[verb].target
@@ -35,7 +41,7 @@ def settle(verb: Verb, moved: Sequence[Moved], now: datetime) -> None:
         _lower_leases(Counter(task.lease_id for task in came_back if task.lease_id), now)
         _free_hosts(Counter(task.host_id for task in came_back), now)
     frontier.refresh(task.host_id for task in moved)
-    count(target, [(task.job_id, task.state) for task in moved], now)
+    count(target, [(task.job_id, task.state) for task in moved], now, guards)
 
 
 def close(lease_ids: Iterable[int], now: datetime) -> None:
@@ -77,7 +83,12 @@ def _negative(amounts: Mapping[int, int]) -> dict[int, int]:
     return {key: -amount for key, amount in amounts.items()}
 
 
-def count(target: State, moved: Iterable[tuple[int, int]], now: datetime) -> None:
+def count(
+    target: State,
+    moved: Iterable[tuple[int, int]],
+    now: datetime,
+    guards: Mapping[int, str] | None = None,
+) -> None:
     """Keep the jobs' counters for tasks given as (job id, former state).
 
     Last in the transaction, for the jobs' rows are the busiest.
@@ -87,7 +98,10 @@ def count(target: State, moved: Iterable[tuple[int, int]], now: datetime) -> Non
         by_job.setdefault(job_id, Counter())[state] = number
     for job_id, sources in sorted(by_job.items()):
         changes = [rows.more(COUNTERS[State(state)], -n) for state, n in sources.items()]
-        rows.update(Job, [job_id], [*changes, rows.more(COUNTERS[target], sources.total())])
+        changes.append(rows.more(COUNTERS[target], sources.total()))
+        guard = (guards or {}).get(job_id, "")
+        if not rows.update(Job, [job_id], changes, guard) and guard:
+            raise Overtaken(f"job {job_id} was paused, resumed or killed meanwhile")
     if target in TERMINAL:
         finish_jobs(by_job, now)
     elif target == State.WAITING:

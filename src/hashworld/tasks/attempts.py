@@ -109,3 +109,15 @@ def lost(
         ],
     )
     counts.add(now, (Count(node_id, error) for _, node_id in ended))
+
+
+def traces(ended: Sequence[Ended]) -> list[rows.Assignment]:
+    """What ended tries leave in their tasks' rows."""
+    if not ended:
+        return []
+    return [
+        ("attempts = attempts + 1", []),
+        rows.case("status", {end.task_id: end.status for end in ended}),
+        rows.case("error", {end.task_id: end.error for end in ended}),
+        rows.case("content_id", {end.task_id: end.content_id for end in ended}),
+    ]

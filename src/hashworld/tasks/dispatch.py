@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Land, Node
-from hashworld.tasks import frontier, moves, rows
+from hashworld.tasks import frontier, moves, parking, rows
 from hashworld.tasks.models import SUSPECT, Host, Lease
-from hashworld.tasks.portion import ALONE, Load, portions, share
+from hashworld.tasks.portion import ALONE, Due, Load, portions, share
 from hashworld.transaction import retried
 
 #: The most tasks of one lease.
@@ -116,7 +116,8 @@ def _lease(node_id: int) -> list[Lease]:
     hosts = _hosts(node, loads, calmest, now)
     allowed = {host.id: host.allowed for host in hosts.values()}
     queues = list(hosts)
-    due = frontier.due(share(queues, allowed, loads[node_id].room), now)
+    found = frontier.due(share(queues, allowed, loads[node_id].room), now)
+    due = _open(found)
     chosen = portions(
         due,
         loads[node_id],
@@ -127,8 +128,16 @@ def _lease(node_id: int) -> list[Lease]:
     )
     leases = [moves.lease(node, portion) for portion in chosen]
     # What was ready without a due task was killed or deleted since: derive it anew.
-    frontier.refresh({host_id for host_id, _ in queues} - {task.host_id for task in due})
+    frontier.refresh({host_id for host_id, _ in queues} - {task.host_id for task in found})
     return [lease for lease in leases if lease]
+
+
+def _open(due: list[Due]) -> list[Due]:
+    """The tasks without those of jobs that are held back, which are found this once only."""
+    held = parking.held({task.job_id for task in due})
+    if held:
+        parking.park([task.task_id for task in due if task.job_id in held])
+    return [task for task in due if task.job_id not in held]
 
 
 def _hosts(

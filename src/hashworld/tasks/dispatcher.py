@@ -1,5 +1,7 @@
 """Dispatch on demand: a nudge wakes one thread of the process, which dispatches once for many.
 
+A nudge for all nodes also carries on with what was asked of whole jobs, for a second at most.
+
 What goes wrong there is logged and left to the sweep of every second; nobody waits for it.
 """
 
@@ -11,6 +13,7 @@ from django.db import DatabaseError, close_old_connections, connection
 from kombu.exceptions import OperationalError as BrokerError
 
 from hashworld.celery import app
+from hashworld.tasks import pursuit
 from hashworld.tasks.dispatch import dispatch
 from hashworld.tasks.publisher import CeleryPublisher
 
@@ -50,6 +53,8 @@ class Dispatcher:
         """
         close_old_connections()
         try:
+            if node_ids is None:
+                pursuit.carry_out_all()
             return dispatch(CeleryPublisher(app), node_ids)
         except (BrokerError, OSError, DatabaseError) as error:
             log.warning("could not dispatch; the sweep tries again", error=repr(error))

@@ -95,7 +95,7 @@ def due(queues: dict[tuple[int, int], int], now: datetime) -> list[Due]:
     """The due tasks, queue after queue, of each at most as many as it says."""
     found: list[Due] = []
     part = (
-        "SELECT * FROM (SELECT id, host_id, lane, losses FROM tasks_task"
+        "SELECT * FROM (SELECT id, host_id, lane, losses, job_id FROM tasks_task"
         " WHERE host_id = %s AND lane = %s AND due_at <= %s ORDER BY due_at LIMIT %s) AS q"
     )
     for chunk in rows.chunks(queues.items(), UNION_CHUNK):

@@ -30,6 +30,12 @@ class Holdings:
                 if lease_id in self._trusted_until:
                     self._trusted_until[lease_id] = sent + self._trust
 
+    def keys(self, pairs: Iterable[tuple[int, int]]) -> list[int]:
+        """The keys of those of the tasks, given as (lease id, task id), that are still held."""
+        with self._lock:
+            found = (self._keys.get(lease_id, {}).get(task_id) for lease_id, task_id in pairs)
+            return [key for key in found if key is not None]
+
     def done(self, pairs: Iterable[tuple[int, int]]) -> list[int]:
         """Let go of tasks, given as (lease id, task id); their keys. Empty leases go with them."""
         with self._lock:

@@ -43,7 +43,8 @@ def overdue(now: datetime, rules: Rules, but: Collection[int] = ()) -> int | Non
 
     What was begun is ended first: a job is removed in many steps, and a round may break off.
     """
-    finished = Job.objects.filter(finished_at__isnull=False).exclude(pk__in=but)
+    # Of what is being retried or deleted already, `hashworld.tasks.pursuit` takes care.
+    finished = Job.objects.filter(finished_at__isnull=False, wanted="").exclude(pk__in=but)
     oldest = finished.order_by("finished_at", "pk")
     ours = oldest.filter(keep_days=None)
     return (

@@ -1,7 +1,8 @@
 """What is kept of jobs and tasks.
 
 Index design, for 100 million tasks: a task is found by its id, in its job, in its host's lane by
-due time while it waits (`lane` and `due_at` are null in every other state), under its lease, by
+due time while it waits (`due_at` is null in every other state, and `lane` while its job is paused
+too), under its lease, by
 the state in which it ended from the newest job down, and by its URL's hash. An index over every
 state would be written four times for each task and not once. Rows of tasks and attempts are written
 in sets by plain SQL, without foreign-key checks: each would lock the parent row at every insert.
@@ -48,12 +49,28 @@ def reference(to: str | type[models.Model], **options: Any) -> models.ForeignKey
     )
 
 
+class Wanted(models.TextChoices):
+    """What was asked of a whole job and is being carried out."""
+
+    KILL = "kill"
+    RETRY_FAILED = "retry failed"
+    RETRY_KILLED = "retry killed"
+    DELETE = "delete"
+
+
 class JobQuerySet(models.QuerySet["Job"]):
     """Reads of jobs."""
 
     def running(self) -> Self:
         """Jobs that still have something to do."""
         return self.filter(finished_at=None)
+
+    def pursued(self) -> list[int]:
+        """The ids of jobs of which something was asked that is not done yet, by two indexes."""
+        asked = self.filter(asked_at__isnull=False)
+        parking = self.filter(parked_to__isnull=False)
+        ids = (jobs.order_by().values_list("id", flat=True)[:100] for jobs in (asked, parking))
+        return sorted({job_id for found in ids for job_id in found})
 
 
 class Job(models.Model):
@@ -93,6 +110,22 @@ class Job(models.Model):
     refused = models.BigIntegerField(default=0, editable=False, help_text="Lines not accepted.")
     duplicated = models.BigIntegerField(default=0, editable=False)
 
+    paused = models.BooleanField(default=False, help_text="Nothing of it is given out.")
+    pause_reason = models.CharField(max_length=200, blank=True)
+    parked_to = models.BigIntegerField(
+        null=True,
+        db_index=True,
+        editable=False,
+        help_text="How far, by task, a pause or its end has come; null once it is through.",
+    )
+    wanted = models.CharField(max_length=12, choices=Wanted, blank=True, editable=False)
+    asked_at = models.DateTimeField(
+        null=True, db_index=True, editable=False, help_text="When that was asked."
+    )
+    carried_to = models.BigIntegerField(
+        default=0, editable=False, help_text="How far, by task, a retry of the job has come."
+    )
+
     created_at = models.DateTimeField()
     touched_at = models.DateTimeField(help_text="When its submission last made progress.")
     sealed_at = models.DateTimeField(null=True, help_text="When its submission was complete.")
@@ -102,6 +135,7 @@ class Job(models.Model):
     objects = JobQuerySet.as_manager()
 
     class Meta:
+        permissions = (("pause_job", "Can pause jobs"),)
         ordering = ("-id",)
         indexes = (models.Index(fields=("keep_days", "finished_at"), name="job_keep"),)
 
@@ -332,6 +366,32 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number} of task {self.task_id}"
+
+
+class Kill(models.Model):
+    """The kill of a try that ran: its node confirms it, or is fenced, or both in this order.
+
+    What only waited or was in queue needs no row: nothing of it ran, its kill is its end.
+    """
+
+    task = reference(Task, related_name="kills")
+    number = models.PositiveSmallIntegerField(help_text="Of the attempt.")
+    lease = reference(Lease)
+    asked_at = models.DateTimeField(help_text="When it was committed that it shall end.")
+    confirmed_at = models.DateTimeField(null=True, help_text="Its node said that it is cut off.")
+    fenced_at = models.DateTimeField(
+        null=True, help_text="Its node lost the lease before it had confirmed."
+    )
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("task", "number"), name="kill_once"),)
+        indexes = (
+            models.Index(fields=("lease",), name="kill_lease"),
+            models.Index(fields=("confirmed_at", "fenced_at"), name="kill_open"),
+        )
+
+    def __str__(self) -> str:
+        return f"kill of attempt {self.number} of task {self.task_id}"
 
 
 class Pack(models.Model):

@@ -7,7 +7,7 @@ from it: leases, hosts, queues, counters. Who is not among the moved has lost th
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -15,10 +15,10 @@ from django.conf import settings
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
-from hashworld.tasks import accounts, frontier, rows
+from hashworld.tasks import accounts, frontier, kills, parking, rows
 from hashworld.tasks.accounts import Moved
-from hashworld.tasks.attempts import Ended, lost, record
-from hashworld.tasks.models import SUSPECT, Host, Job, Lease, Task
+from hashworld.tasks.attempts import Ended, lost, record, traces
+from hashworld.tasks.models import SUSPECT, Host, Lease, Task
 from hashworld.tasks.portion import Portion
 from hashworld.tasks.states import MOVES, TERMINAL, State, Verb
 from hashworld.transaction import retried
@@ -67,7 +67,10 @@ def lease(node: Node, portion: Portion) -> Lease | None:
     out = Counter(task.host_id for task in moved)
     rows.add(Host, "out", out)
     rows.update(Host, out, [rows.put("holder_id", node.pk)])
-    accounts.settle(Verb.LEASE, moved, now)
+    # Whoever paused or killed a job must not see anything of it leased afterwards.
+    accounts.settle(
+        Verb.LEASE, moved, now, dict.fromkeys((t.job_id for t in moved), parking.NOT_HELD)
+    )
     return new
 
 
@@ -102,7 +105,7 @@ def finish(ended: Sequence[Ended], now: datetime) -> set[int]:
         moved = _take(verb, ids=[task_id for task_id, _ in fence], fence=fence)
         winners = [tries[task.id, task.lease_id] for task in moved if task.lease_id]
         record(winners, {task.id: task.attempts + 1 for task in moved}, now)
-        ends = _ends(winners)
+        ends = traces(winners)
         if verb is Verb.RETRY_LATER:
             delays = {end.task_id: end.delay for end in winners}
             _wait(verb, moved, now, *ends, ("failures = failures + 1", []), delays=delays)
@@ -137,6 +140,7 @@ def rescue(lease_ids: Sequence[int], *, expired: bool = False) -> int:
     _write(Verb.POISON, poison, *LOST, *end)
     accounts.settle(Verb.POISON, poison, now)
     accounts.close(nodes, now)
+    kills.fence(nodes, now)
     return len(moved)
 
 
@@ -150,17 +154,29 @@ def release(lease_ids: Sequence[int]) -> int:
     return len(moved)
 
 
-def kill(task_ids: Iterable[int]) -> int:
-    """End tasks that are not at their end; the number ended. A running fetch is cut off soon."""
-    return sum(_kill(chunk) for chunk in rows.chunks(task_ids, CHUNK))
+@retried
+def give_back(pairs: Sequence[tuple[int, int]]) -> int:
+    """Give single tasks, as (lease id, task id), back unharmed; those under another lease stay."""
+    fence = {(task_id, lease_id) for lease_id, task_id in pairs}
+    moved = _take(Verb.RELEASE, ids=[task_id for _, task_id in pairs], fence=fence)
+    _wait(Verb.RELEASE, moved, clock.now())
+    return len(moved)
+
+
+def kill(task_ids: Iterable[int], asked_at: datetime | None = None) -> int:
+    """End tasks that are not at their end; the number ended. A running fetch is cut off soon.
+
+    `asked_at` is when it was committed that they shall end, if that was not just now.
+    """
+    return sum(_kill(chunk, asked_at) for chunk in rows.chunks(task_ids, CHUNK))
 
 
 def kill_job(job_id: int) -> int:
     """End every task of a job that is not at its end; the number ended."""
     total = 0
-    # A try that fails meanwhile lets its task wait again: look until there is nothing left.
-    while ended := _through_job(job_id, MOVES[Verb.KILL].sources, _kill):
-        total += ended
+    left = Task.objects.filter(ended=None, job_id=job_id).order_by("id")
+    while chunk := list(left.values_list("id", flat=True)[:CHUNK]):
+        total += kill(chunk)
     return total
 
 
@@ -169,24 +185,8 @@ def retry(task_ids: Iterable[int]) -> int:
     return sum(_retry(chunk) for chunk in rows.chunks(task_ids, CHUNK))
 
 
-def retry_job(job_id: int, states: Iterable[State]) -> int:
-    """Retry every task of a job that is in one of these states; the number that wait again."""
-    return _through_job(job_id, states, _retry)
-
-
-def _through_job(job_id: int, states: Iterable[State], verb: Callable[[Sequence[int]], int]) -> int:
-    total = 0
-    for state in states:
-        found = Task.objects.in_state(state).filter(job_id=job_id).order_by("id")
-        last = 0
-        while chunk := list(found.filter(id__gt=last).values_list("id", flat=True)[:CHUNK]):
-            total += verb(chunk)
-            last = chunk[-1]
-    return total
-
-
 @retried
-def _kill(task_ids: Sequence[int]) -> int:
+def _kill(task_ids: Sequence[int], asked_at: datetime | None = None) -> int:
     now = clock.now()
     moved = _take(Verb.KILL, ids=task_ids)
     running = [task for task in moved if task.state == State.RUNNING]
@@ -198,6 +198,7 @@ def _kill(task_ids: Sequence[int]) -> int:
         now,
         "killed",
     )
+    kills.ask(running, asked_at or now)
     end = [
         NOT_WAITING,
         rows.put("error", "killed"),
@@ -280,9 +281,10 @@ def _wait(
     """Let tasks wait, in this lane or in their own, until now or until their delays are over."""
     if not moved:
         return
-    lanes = {task.id: lane for task in moved} if lane is not None else _lanes(moved)
+    lanes = parking.lanes(moved, lane)
+    paused = {task.job_id: int(lanes[task.id] is None) for task in moved}
     due = {id_: rows.stamp(now + timedelta(seconds=s)) for id_, s in (delays or {}).items()}
-    frontier.open_lanes((task.host_id, lanes[task.id]) for task in moved)
+    frontier.open_lanes((t.host_id, at) for t in moved if (at := lanes[t.id]) is not None)
     _write(
         verb,
         moved,
@@ -291,23 +293,5 @@ def _wait(
         rows.put("lease_id", None),
         *sets,
     )
-    accounts.settle(verb, moved, now)
-
-
-def _lanes(moved: Sequence[Moved]) -> dict[int, int]:
-    """The lane of each task: its job's priority, or that of suspects after a loss."""
-    jobs = Job.objects.filter(pk__in={task.job_id for task in moved})
-    priorities = dict(jobs.values_list("pk", "priority"))
-    return {task.id: SUSPECT if task.losses else priorities[task.job_id] for task in moved}
-
-
-def _ends(ended: Sequence[Ended]) -> list[rows.Assignment]:
-    """What ended tries leave in their tasks' rows."""
-    if not ended:
-        return []
-    return [
-        ("attempts = attempts + 1", []),
-        rows.case("status", {end.task_id: end.status for end in ended}),
-        rows.case("error", {end.task_id: end.error for end in ended}),
-        rows.case("content_id", {end.task_id: end.content_id for end in ended}),
-    ]
+    # A job paused or resumed since would leave tasks where nobody looks for them.
+    accounts.settle(verb, moved, now, {id_: f"paused = {is_}" for id_, is_ in paused.items()})

@@ -49,6 +49,7 @@ class Due(NamedTuple):
     host_id: int
     lane: int
     losses: int
+    job_id: int
 
 
 @dataclass(frozen=True, slots=True)

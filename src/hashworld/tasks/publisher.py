@@ -27,7 +27,8 @@ class CeleryPublisher:
         """Hand a lease to its node's queue; returns only once the broker has confirmed.
 
         Raises the broker's error when it refuses or keeps silent. The message is worthless once
-        the lease has expired, and says so.
+        the lease has expired; the broker drops it then, by its own clock. Celery's `expires` would
+        have the node compare its clock with ours (contract C4).
         """
         with self._app.producer_or_acquire() as producer:
             try:
@@ -38,7 +39,7 @@ class CeleryPublisher:
                     producer=producer,
                     retry=False,
                     confirm_timeout=CONFIRM_SECONDS,
-                    expires=moves.start_time().total_seconds(),
+                    expiration=moves.start_time().total_seconds(),
                     ignore_result=True,
                 )
             except Exception as error:

@@ -7,7 +7,7 @@ import structlog
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
-from hashworld.tasks import moves, rows
+from hashworld.tasks import kills, moves, rows
 from hashworld.tasks.models import Lease
 from hashworld.tasks.submit import abandon_stale
 
@@ -26,6 +26,7 @@ class Reaped:
     leases: int = 0
     tasks: int = 0
     submissions: int = 0
+    fenced: int = 0
 
 
 def reap() -> Reaped:
@@ -36,6 +37,7 @@ def reap() -> Reaped:
         leases=len(expired),
         tasks=sum(moves.rescue(chunk, expired=True) for chunk in rows.chunks(expired, CHUNK)),
         submissions=abandon_stale(now),
+        fenced=kills.fence_silent(now),
     )
     _forget_closed(now - KEEP_CLOSED)
     if reaped != Reaped():

@@ -15,7 +15,7 @@ from hashworld.nodes import clock
 from hashworld.tasks import keeping, rows
 from hashworld.tasks.content import compaction, freeing
 from hashworld.tasks.errors import InvalidInput
-from hashworld.tasks.models import COUNTERS, Attempt, Job, Task
+from hashworld.tasks.models import COUNTERS, Attempt, Job, Kill, Task
 from hashworld.tasks.states import TERMINAL, State
 from hashworld.transaction import retried
 
@@ -109,6 +109,7 @@ def _delete(task_ids: list[int]) -> int:
     attempts = Attempt.objects.filter(task_id__in=ids)
     contents = set(attempts.exclude(content=None).values_list("content_id", flat=True))
     attempts.delete()
+    Kill.objects.filter(task_id__in=ids).delete()
     Task.objects.filter(pk__in=ids).delete()
     freeing.free((content_id for content_id in contents if content_id), clock.now())
     for job_id in {job_id for _, job_id, _ in found}:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from time import monotonic
 from typing import Any, TypeVar
 
 from django.db import connection, models
@@ -243,4 +244,18 @@ def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """`items` in lists of at most `size`, in order."""
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def in_time(items: Iterable[T], size: int, seconds: float) -> Iterator[list[T]]:
+    """The same, but of no more than came in so many seconds where they come slowly."""
+    chunk: list[T] = []
+    began = 0.0
+    for item in items:
+        began = began if chunk else monotonic()
+        chunk.append(item)
+        if len(chunk) >= size or monotonic() > began + seconds:
+            yield chunk
+            chunk = []
+    if chunk:
         yield chunk

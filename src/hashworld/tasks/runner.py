@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
 from queue import SimpleQueue
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 from time import monotonic
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -38,7 +39,8 @@ class Runner:
         self.holdings = Holdings(env.lease_seconds)
         self._running: dict[int, Running] = {}
         self._keys = count(1)
-        self._draining = False
+        self._draining = self._resting = False
+        self._patience: Timer | None = None
         self._responses: SimpleQueue[list[Response] | None] = SimpleQueue()
         self._engine = Engine(
             capacity=node.max_tasks,
@@ -80,7 +82,7 @@ class Runner:
 
         0 when the lease came twice or too late; a node that drains gives it back at once.
         """
-        if self._draining:
+        if self._draining or self._resting:
             moves.release([lease_id])
             return 0
         sent = monotonic()
@@ -106,12 +108,49 @@ class Runner:
                 return 0
         return len(loaded)
 
+    def rest(self, grace: float) -> None:
+        """Take nothing more until `resume`; returns at once.
+
+        What has not begun goes back now, what is in flight when it has not ended in `grace`
+        seconds. Neither is counted as lost.
+        """
+        self._resting = True
+        self._engine.hold()
+        self._be_patient(Timer(grace, self._cut_short))
+
+    def resume(self) -> None:
+        """Take leases again after `rest`."""
+        self._be_patient(None)
+        self._engine.go_on()
+        self._resting = False
+        dispatcher.nudge(self.node.pk)
+
+    def resize(self, max_tasks: int) -> None:
+        """Have up to so many fetches in flight from now on."""
+        self._engine.resize(max_tasks)
+        self.node.max_tasks = max_tasks
+        dispatcher.nudge(self.node.pk)
+
+    def figures(self) -> dict[str, Any]:
+        """What the node has in hand at this moment, for whoever asks it."""
+        return {
+            "incarnation": self.node.incarnation,
+            "pid": self.node.pid,
+            "version": self.node.version,
+            "max_tasks": self.node.max_tasks,
+            "in_flight": self._engine.in_flight,
+            "held": len(self.holdings),
+            "draining": self._draining or self._resting,
+            "engine_turned_seconds_ago": round(monotonic() - self._engine.ticked_at, 3),
+        }
+
     def drain(self, grace: float) -> None:
         """Take nothing more, let what is in flight end within `grace` seconds, give back the rest.
 
         What is given back is not counted as lost.
         """
         self._draining = True
+        self._be_patient(None)
         with suppress(EngineStopped):  # one that failed has stopped by itself
             self._engine.hold()
         deadline, idle = monotonic() + grace, Event()
@@ -127,6 +166,19 @@ class Runner:
         if left:
             log.info("gave back what did not end in time", tasks=left)
 
+    def _be_patient(self, timer: Timer | None) -> None:
+        """Replace whatever waits for the end of a grace."""
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = timer
+        if timer is not None:
+            timer.daemon = True
+            timer.start()
+
+    def _cut_short(self) -> None:
+        if self._resting:
+            self._cancel(list(self._running))
+
     def _cancel(self, keys: Iterable[int]) -> None:
         # An engine that has stopped has cancelled them already.
         with suppress(EngineStopped):
@@ -137,12 +189,15 @@ class Runner:
             self._writer.put(self._ended(batch))
 
     def _ended(self, batch: Iterable[Response]) -> list[Ended]:
-        found = []
+        found, cut = [], []
         for response in batch:
             running = self._running.pop(response.key)
-            # Cancelled means that the task is no longer ours, or goes back: nothing to record.
-            if response.error is not ErrorKind.CANCELLED:
+            if response.error is ErrorKind.CANCELLED:
+                cut.append((running.lease_id, running.task_id))
+            else:
                 found.append(self._ended_one(response, running))
+        # Cancelled means that the task is no longer ours, or goes back: nothing to record.
+        self._writer.cut(cut)
         return found
 
     def _ended_one(self, response: Response, running: Running) -> Ended:

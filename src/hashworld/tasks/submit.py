@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -82,7 +81,7 @@ def submit(
         return Submission(job=known, accepted=known.total, repeated=True)
     intake = _Intake(spec, owner, key)
     try:
-        for chunk in _chunks(_numbered(urls)):
+        for chunk in rows.in_time(_numbered(urls), CHUNK, CHUNK_SECONDS):
             intake.add(chunk)
         return intake.seal()
     except IntegrityError:
@@ -220,20 +219,6 @@ _TASK_COLUMNS = (
     "job_id host_id url url_hash lane due_at state attempts failures losses error".split()
 )
 _TASK_START = (int(State.WAITING), 0, 0, 0, "")
-
-
-def _chunks(lines: Iterable[tuple[int, str]]) -> Iterable[list[tuple[int, str]]]:
-    """Lines in lists of `CHUNK`, or of what came in `CHUNK_SECONDS` where they come slowly."""
-    chunk: list[tuple[int, str]] = []
-    began = 0.0
-    for line in lines:
-        began = began if chunk else monotonic()
-        chunk.append(line)
-        if len(chunk) >= CHUNK or monotonic() > began + CHUNK_SECONDS:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _numbered(urls: Iterable[str | tuple[int, str]]) -> Iterable[tuple[int, str]]:

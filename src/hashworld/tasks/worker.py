@@ -1,16 +1,22 @@
 """Celery's entry points, three lines each, and the bootstep that owns a node's runner."""
 
 import gc
+from collections.abc import Callable
+from functools import partial
+from threading import Thread
 from typing import Any
 
 import structlog
 from celery import bootsteps
+from celery.worker.control import control_command
 from django.conf import settings
+from django.db import connection
 
 from hashworld.celery import app
-from hashworld.nodes import heartbeat
+from hashworld.nodes import control, heartbeat
+from hashworld.nodes.errors import NoAnswer
 from hashworld.nodes.heartbeat import Work
-from hashworld.tasks import reaper, retention, rollup
+from hashworld.tasks import pursuit, reaper, retention, rollup
 from hashworld.tasks.content.packs import PackStore
 from hashworld.tasks.dispatch import dispatch
 from hashworld.tasks.publisher import TAKE_LEASE, CeleryPublisher
@@ -54,6 +60,77 @@ def roll_up() -> None:
     rollup.roll_up()
 
 
+@app.task(name="hashworld.carry_out")
+def carry_out() -> None:
+    """Carry on with what was asked of whole jobs; every second."""
+    pursuit.carry_out_all()
+
+
+@control_command(name="node_drain", args=[("node", str)], signature="NODE")
+def drain(state: Any, node: str) -> control.Reply | None:
+    """Take nothing new, give back what does not end in time, and stay."""
+    return _told(state, node, _drain)
+
+
+@control_command(name="node_resume", args=[("node", str)], signature="NODE")
+def resume(state: Any, node: str) -> control.Reply | None:
+    """Take work again after a drain."""
+    return _told(state, node, _resume)
+
+
+@control_command(
+    name="node_max_tasks", args=[("node", str), ("max_tasks", int)], signature="NODE MAX_TASKS"
+)
+def set_max_tasks(state: Any, node: str, max_tasks: int) -> control.Reply | None:
+    """Have up to so many fetches in flight."""
+    return _told(state, node, partial(_resize, max_tasks=max_tasks))
+
+
+@control_command(name="node_reap", args=[("node", str)], signature="NODE")
+def reap_now(state: Any, node: str) -> control.Reply | None:
+    """Run the reaper at once, beside what the node does."""
+    return _told(state, node, _reap)
+
+
+def _told(state: Any, name: str, act: Callable[[Runner], None]) -> control.Reply | None:
+    """Do it to this node's runner, if it is meant; the runner's figures."""
+
+    def acted() -> control.Reply:
+        if _runner is None:
+            raise NoAnswer("it is starting or stopping")
+        act(_runner)
+        return _runner.figures()
+
+    return control.answer(state.consumer.controller, name, acted)
+
+
+def _drain(runner: Runner) -> None:
+    heartbeat.drain(runner.node)
+    runner.rest(settings.ENV.drain_seconds)
+
+
+def _resume(runner: Runner) -> None:
+    heartbeat.resume(runner.node)
+    runner.resume()
+
+
+def _resize(runner: Runner, max_tasks: int) -> None:
+    heartbeat.resize(runner.node, control.check_max_tasks(max_tasks))
+    runner.resize(max_tasks)
+
+
+def _reap(runner: Runner) -> None:
+    # The thread that commands come to must not wait for it.
+    Thread(target=_reap_aside, name="reaper", daemon=True).start()
+
+
+def _reap_aside() -> None:
+    try:
+        reaper.reap()
+    finally:
+        connection.close()
+
+
 class RunnerStep(bootsteps.StartStopStep):
     """Owns the runner: starts it once the node has joined, drains it when the worker stops."""
 
@@ -68,6 +145,7 @@ class RunnerStep(bootsteps.StartStopStep):
         PackStore(worker.node.name).mend()
         _runner = Runner(worker.node)
         worker.work = lambda: _runner.work if _runner else Work()
+        worker.figures = lambda: _runner.figures() if _runner else {}
         _runner.start()
         # What is loaded by now stays for good; and a set of results is many objects, none of
         # them in a cycle, so the collector need not look at every few hundred.

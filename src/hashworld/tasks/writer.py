@@ -17,13 +17,13 @@ from django.db import (
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
-from hashworld.tasks import content, counts, moves
+from hashworld.tasks import content, counts, kills, moves, rows
 from hashworld.tasks.attempts import Ended
 from hashworld.tasks.content import Body, Place, Store, freeing
 from hashworld.tasks.counts import Count
 from hashworld.tasks.holdings import Holdings
-from hashworld.tasks.models import Lease, Task
-from hashworld.tasks.states import State, Verb
+from hashworld.tasks.models import Lease
+from hashworld.tasks.states import Verb
 from hashworld.transaction import retried
 
 log = structlog.get_logger(__name__)
@@ -65,6 +65,8 @@ class Writer:
         self._failed = failed
         self._to_release: list[int] = []
         self._ended: deque[Ended] = deque()
+        #: (lease id, task id) of fetches that do not go on and have no result that counts
+        self._cut: deque[tuple[int, int]] = deque()
         self._wake = Event()
         self._stopping = False
         self._renew_at = self._watch_at = 0.0
@@ -79,6 +81,10 @@ class Writer:
         self._ended.extend(ended)
         self._wake_if_worth_it()
 
+    def cut(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Hand over fetches that were cut off, as (lease id, task id); returns at once."""
+        self._cut.extend(pairs)
+
     def stop(self, timeout: float) -> None:
         """Flush what is there and end the thread."""
         self._stopping = True
@@ -91,7 +97,7 @@ class Writer:
             self._wake.set()
 
     def _loop(self) -> None:
-        while not (self._stopping and not self._ended):
+        while not self._stopping or self._ended or self._cut:
             self._wake.wait(FLUSH_SECONDS)
             self._wake.clear()
             try:
@@ -116,6 +122,7 @@ class Writer:
             self._watch()
             self._watch_at = now + WATCH_SECONDS
         self._flush()
+        self._settle_cut()
         if self._to_release and not self._ended:
             moves.release(self._to_release)
             self._to_release = []
@@ -125,29 +132,44 @@ class Writer:
         if not batch:
             return
         try:
-            self._record(batch)
+            recorded = self._record(batch)
         except (OperationalError, InterfaceError, OSError):
             self._ended.extendleft(reversed(batch))
             raise
+        if len(recorded) < len(batch):
+            log.warning("results refused by the fence", refused=len(batch) - len(recorded))
+            # Some may have been killed: that their results came is as good as a cut.
+            refused = (ended for ended in batch if ended.task_id not in recorded)
+            self._cut.extend((ended.lease_id, ended.task_id) for ended in refused)
         self._holdings.done((ended.lease_id, ended.task_id) for ended in batch)
         self._freed()
         self._wake_if_worth_it()
 
-    def _record(self, batch: list[Ended]) -> None:
+    def _settle_cut(self) -> None:
+        """Confirm the kills among the fetches that were cut off, and give the others back."""
+        pairs = {self._cut.popleft() for _ in range(len(self._cut))}
+        if not pairs:
+            return
         try:
-            recorded = self._keep_and_record(batch)
+            kills.confirm(pairs, clock.now())
+            for chunk in rows.chunks(sorted(pairs), FLUSH_ROWS):
+                moves.give_back(chunk)
+        except (DatabaseError, InterfaceError):
+            self._cut.extend(pairs)
+            raise
+        self._holdings.done(pairs)
+
+    def _record(self, batch: list[Ended]) -> set[int]:
+        try:
+            return self._keep_and_record(batch)
         except (OperationalError, InterfaceError):
             raise
         except (DatabaseError, ValueError):  # the second for text that cannot be encoded
             if len(batch) > 1:
                 # One row that the database refuses must not hold up the others.
-                for ended in batch:
-                    self._record([ended])
-                return
+                return set().union(*(self._record([ended]) for ended in batch))
             log.exception("a try could not be recorded as it is", task=batch[0].task_id)
-            recorded = _record([_plain(batch[0])], [], self._node.pk)
-        if len(recorded) < len(batch):
-            log.warning("results refused by the fence", refused=len(batch) - len(recorded))
+            return _record([_plain(batch[0])], [], self._node.pk)
 
     def _keep_and_record(self, batch: Sequence[Ended]) -> set[int]:
         while True:
@@ -177,11 +199,10 @@ class Writer:
         self._holdings.renewed(held, now)
 
     def _watch(self) -> None:
-        """Cut off what was killed."""
+        """Cut off what was killed, again and again until the engine says that it is."""
         held = self._holdings.leases()
-        if held:
-            killed = Task.objects.filter(lease_id__in=held, state=State.KILLED)
-            self._cancel(self._holdings.done(killed.values_list("lease_id", "id")))
+        if held and (keys := self._holdings.keys(kills.unconfirmed(held))):
+            self._cancel(keys)
 
     def _distrust(self, now: float) -> None:
         self._let_go(self._holdings.distrusted(now))

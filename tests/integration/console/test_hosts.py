@@ -17,8 +17,10 @@ def ready() -> bool:
 def test_a_paused_host_gives_nothing_out_until_it_is_resumed(as_member: As, job: Job) -> None:
     operator = as_member("operator")
     chosen = {"_selected_action": [Host.objects.get().pk]}
-    told = operator.post(LIST, {"action": "pause", **chosen}, follow=True).content.decode()
+    asked = {"action": "pause", "reason": "asked by its owner", **chosen}
+    told = operator.post(LIST, asked, follow=True).content.decode()
     assert "Paused: 1 of 1 hosts." in told
+    assert "paused: asked by its owner" in told
     assert not ready()
     told = operator.post(LIST, {"action": "pause", **chosen}, follow=True).content.decode()
     assert "Skipped 1: paused already." in told

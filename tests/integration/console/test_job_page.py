@@ -7,6 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
+from hashworld.tasks import pursuit
 from hashworld.tasks.models import Job
 from hashworld.tasks.states import State
 from tests.integration.console.work import EVIL, As, MaxQueries, end
@@ -67,19 +68,47 @@ def test_the_day_of_its_removal_is_shown(root: Client, job: Job) -> None:
 def test_an_operator_kills_and_retries_a_job(as_member: As, job: Job) -> None:
     operator = as_member("operator")
     end(job.tasks.first(), State.RUNTIME_ERROR)
-    assert "Killed: 2 tasks." in act(operator, job, "kill")
-    assert "Sent back to wait: 1 task." in act(operator, job, "retry")
-    assert "Sent back to wait: 2 tasks." in act(operator, job, "retry", state="killed")
+    assert "Its tasks are being killed." in (shown := act(operator, job, "kill"))
+    assert ">being killed</span>" in shown
+    assert "is being killed since" in act(operator, job, "retry")
+    pursuit.carry_out_all()
+    assert job.tasks.filter(state=State.KILLED).count() == 2
+    assert "Its failed tasks are being sent back" in act(operator, job, "retry")
+    pursuit.carry_out_all()
+    assert "Its killed tasks are being sent back" in act(operator, job, "retry", state="killed")
+    pursuit.carry_out_all()
     assert job.tasks.filter(state=State.WAITING).count() == 3
-    told = LogEntry.objects.values_list("change_message", flat=True)
-    assert "Killed 2 tasks." in " ".join(told)
+    told = " ".join(LogEntry.objects.values_list("change_message", flat=True))
+    assert "Asked to kill." in told
+    assert "Asked to retry killed." in told
+
+
+def test_an_operator_pauses_a_job_with_a_reason_and_resumes_it(as_member: As, job: Job) -> None:
+    operator = as_member("operator")
+    assert "Paused." in (shown := act(operator, job, "pause", reason=f"legal {EVIL}"))
+    assert "paused: legal &lt;script&gt;" in shown
+    assert "paused: legal" in operator.get(reverse("admin:tasks_job_changelist")).content.decode()
+    assert "It was paused already." in act(operator, job, "pause")
+    assert "longer than 200 characters" in act(operator, job, "pause", reason="x" * 201)
+    assert "Resumed." in (shown := act(operator, job, "resume"))
+    assert ">running</span>" in shown
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_who_may_not_pause_a_job_is_refused(as_member: As, job: Job, verb: str) -> None:
+    url = reverse(f"admin:tasks_job_{verb}", args=[job.pk])
+    assert as_member("submitter").post(url).status_code == 403
+    job.refresh_from_db()
+    assert not job.paused
 
 
 def test_a_job_is_deleted_once_it_has_ended(as_member: As, job: Job) -> None:
     operator = as_member("operator")
     assert "kill it first" in act(operator, job, "delete")
     act(operator, job, "kill")
-    assert "with 3 tasks." in act(operator, job, "delete")
+    pursuit.carry_out_all()
+    assert "It is being deleted." in act(operator, job, "delete")
+    pursuit.carry_out_all()
     assert not Job.objects.exists()
 
 

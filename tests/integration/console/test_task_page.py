@@ -4,9 +4,10 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from hashworld.nodes.models import Node
-from hashworld.tasks.models import Blob, Host, Job, Task
+from hashworld.tasks.models import Blob, Host, Job, Kill, Task
 from hashworld.tasks.states import State
 from tests.integration.console.work import EVIL, HIDDEN, As, Made, MaxQueries, end, record
 
@@ -161,3 +162,32 @@ def test_the_page_costs_a_few_queries(
         record(task, node, number=number)
     with django_assert_max_num_queries(14):
         page(root, task)
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({}, "its node has not confirmed yet"),
+        ({"confirmed_at": timezone.now()}, "its node has cut it off"),
+        ({"fenced_at": timezone.now()}, "its node lost the lease before it could confirm"),
+    ],
+)
+def test_the_kill_of_a_try_is_told_as_far_as_it_has_come(
+    root: Client, job: Job, node: Node, columns: dict[str, object], told: str
+) -> None:
+    task = job.tasks.first()
+    attempt = record(task, node, error="killed")
+    Kill.objects.create(
+        task=task, number=1, lease=attempt.lease, asked_at=timezone.now(), **columns
+    )
+    end(task, State.KILLED)
+    shown = page(root, task)
+    assert "Kill asked" in shown
+    assert told in shown
+    assert shown.count("its node") == 1
+
+
+def test_the_kill_of_what_was_never_tried_needs_no_confirmation(root: Client, job: Job) -> None:
+    task = job.tasks.first()
+    end(task, State.KILLED)
+    assert "killed before it was tried, which needs no confirmation" in page(root, task)

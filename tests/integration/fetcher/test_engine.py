@@ -278,6 +278,21 @@ def test_hold_starts_nothing_more_and_lets_the_rest_end(start, serve, wait_until
     assert fetching.fetch(server.url()).error is ErrorKind.CANCELLED
     let_go.set()
     assert [each.raw for each in fetching.wait(keys[:2])] == [b"ok", b"ok"]
+    fetching.engine.go_on()
+    assert fetching.fetch(server.url()).raw == b"ok"
+
+
+def test_its_capacity_can_be_changed_while_it_runs(start, serve, wait_until):
+    fetching, server = start(capacity=1), serve(hang)
+    fetching.submit(*[server.url(f"/{number}") for number in range(4)])
+    wait_until(lambda: len(server.requests) == 1)
+    fetching.engine.resize(3)
+    wait_until(lambda: fetching.engine.in_flight == 3)
+    fetching.engine.resize(1)
+    assert fetching.engine.in_flight == 3, "what is in flight goes on"
+    assert fetching.engine.waiting == 1
+    with pytest.raises(ValueError, match="at least 1"):
+        fetching.engine.resize(0)
 
 
 def test_a_loop_that_breaks_reports_everything_and_takes_no_more(start, serve, monkeypatch, caplog):

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 from django.conf import settings
-from django.db import OperationalError, connections
+from django.db import OperationalError, connection, connections
 
 from hashworld.nodes import clock, heartbeat, identity
 from hashworld.nodes.heartbeat import Heartbeat, NameTaken, Work
@@ -273,6 +273,22 @@ def test_a_name_taken_by_a_faster_one_meanwhile_is_looked_at_again(
     with beating(replaced(elsewhere, "faster")), pytest.raises(NameTaken):
         heartbeat.join("one", "slower", 64)
     assert Node.objects.get().incarnation == "faster"
+
+
+def test_a_node_that_joins_knows_who_it_is_though_another_has_joined_since() -> None:
+    heartbeat.leave(join())
+
+    def be_overtaken(execute: Any, sql: str, *rest: Any) -> Any:
+        result = execute(sql, *rest)
+        if sql.startswith("UPDATE") and "joining" in rest[0]:
+            execute("UPDATE nodes_node SET incarnation = 'newer'", (), False, rest[-1])
+        return result
+
+    with connection.execute_wrapper(be_overtaken):
+        node = heartbeat.join("one", "i2", 64)
+    assert Node.objects.get().incarnation == "newer"
+    assert node.incarnation == "i2"
+    assert not heartbeat.beat(node, Work(), psutil.Process())
 
 
 def test_those_that_start_together_under_one_name_make_one_row_of_one_of_them() -> None:

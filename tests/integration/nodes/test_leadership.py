@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 from django.db.transaction import TransactionManagementError
+from django.test.utils import CaptureQueriesContext
 
 from hashworld.nodes import clock, leadership
 from hashworld.nodes.leadership import Candidate, TermOver, guard, master
@@ -120,8 +121,13 @@ def test_what_ran_out_is_taken_anew_even_by_its_last_holder() -> None:
 
 
 def test_a_process_of_the_same_name_cannot_renew_what_another_holds() -> None:
-    elected("one/1")
-    assert not Candidate("one/1").run_once()
+    one = elected("one/1")
+    twin = Candidate("one/1")
+    assert not twin.run_once()
+    run_out()
+    assert twin.run_once()
+    assert not one.run_once()
+    assert Leadership.objects.get().term == twin.term == 2
 
 
 def test_trust_ends_before_the_row_runs_out_even_while_the_database_is_away(
@@ -179,6 +185,62 @@ def test_a_take_whose_answer_was_lost_is_found_again(caplog: pytest.LogCaptureFi
     assert "lost connection" in caplog.text
     assert one.run_once()
     assert (one.term, Leadership.objects.get().term) == (2, 2)
+
+
+def test_a_take_that_never_arrived_is_not_mistaken_for_anothers() -> None:
+    take_over("old/1").resign()
+    one = Candidate("one/1")
+
+    def lose_the_question(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("UPDATE"):
+            raise OperationalError(2006, "gone")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(lose_the_question):
+        assert not one.run_once()
+    assert elected("two/1").term == 2
+    assert not one.run_once()
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Let something happen between a candidate's look at the row and its UPDATE."""
+    until, events = leadership._until, list[Callable[[], object]]()
+
+    def be_overtaken(now: datetime) -> datetime:
+        if events:
+            events.pop()()
+        return until(now)
+
+    monkeypatch.setattr(leadership, "_until", be_overtaken)
+    return events.append
+
+
+def test_a_term_that_another_began_and_ended_meanwhile_is_not_given_again(meanwhile: Any) -> None:
+    take_over("old/1").resign()
+    one = Candidate("one/1")
+    meanwhile(lambda: (elected("two/1"), run_out()))
+    assert not one.run_once()
+    assert one.run_once()
+    assert one.term == 3
+
+
+def test_what_its_holder_renewed_meanwhile_is_not_taken(meanwhile: Any) -> None:
+    elected("old/1")
+    run_out()
+    later = clock.now() + timedelta(seconds=5)
+    meanwhile(lambda: Leadership.objects.update(expires_at=later))
+    assert not Candidate("one/1").run_once()
+    assert Leadership.objects.get().holder == "old/1"
+
+
+def test_a_standby_only_reads() -> None:
+    elected("one/1")
+    standby = Candidate("two/1")
+    with CaptureQueriesContext(connection) as captured:
+        standby.run_once()
+    assert captured.captured_queries
+    assert all(query["sql"].startswith("SELECT") for query in captured)
 
 
 def test_who_resigns_frees_the_row_at_once() -> None:

@@ -56,7 +56,7 @@ def test_the_master_makes_the_lands_and_gives_them_to_the_nodes() -> None:
     assert owners() == {"one": LANDS}
 
 
-def test_who_does_not_lead_assigns_nothing() -> None:
+def test_who_does_not_lead_assigns_nothing(caplog: pytest.LogCaptureFixture) -> None:
     elected()
     alive("one")
     lands.make()
@@ -64,6 +64,7 @@ def test_who_does_not_lead_assigns_nothing() -> None:
     standby.compete()
     assert standby.run_once() == 0
     assert owners() == {None: LANDS}
+    assert not caplog.records[1:], "nor does it try to"
 
 
 def test_the_lands_of_a_node_that_falls_silent_move_at_once() -> None:
@@ -101,12 +102,15 @@ def test_while_nothing_changes_a_look_is_two_reads() -> None:
 
 def test_a_new_master_looks_at_all_lands_though_no_node_has_changed() -> None:
     alive("one")
-    elected().run_once()
-    Land.objects.filter(pk__lt=5).update(node=None)
-    Land.objects.filter(pk__gte=1000).delete()
-    Leadership.objects.update(expires_at=clock.now())
-    assert elected("two/1").run_once() == 5 + 24
-    assert owners() == {"one": LANDS}
+    old = elected()
+    old.run_once()
+    for new in (Master(Candidate("two/1")), old):
+        Land.objects.filter(pk__lt=5).update(node=None)
+        Land.objects.filter(pk__gte=1000).delete()
+        Leadership.objects.update(expires_at=clock.now())
+        new.compete()
+        assert new.run_once() == 5 + 24
+        assert owners() == {"one": LANDS}
 
 
 def test_a_master_that_was_overtaken_assigns_nothing_though_it_does_not_know_yet(

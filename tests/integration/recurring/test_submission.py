@@ -1,9 +1,11 @@
 """What firings owe becomes jobs: one for each slot, and never past what overlaps."""
 
 from datetime import UTC, datetime, timedelta
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from hashworld.nodes import clock
 from hashworld.recurring import changes, submission
@@ -174,3 +176,24 @@ def test_the_history_keeps_the_newest(make: Make, monkeypatch: pytest.MonkeyPatc
     submission.submit_due()
     kept = Firing.objects.order_by("slot").values_list("slot", flat=True)
     assert list(kept) == [SLOT + minute * MINUTE for minute in (3, 4, 5)]
+
+
+def test_of_two_that_come_at_once_one_submits(make: Make) -> None:
+    for number in range(10):
+        recurring = make(overlap="queue")
+        owe(recurring, 2 * number)
+        owe(recurring, 2 * number + 1)
+        barrier = Barrier(2)
+        threads = [Thread(target=_race, args=(barrier, recurring.pk)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        found = sorted(recurring.firings.values_list("state", flat=True))
+        assert found == [FiringState.SUBMITTED, FiringState.WAITING]
+
+
+def _race(barrier: Barrier, recurring_id: int) -> None:
+    barrier.wait()
+    submission.submit_due_of(recurring_id)
+    connection.close()

@@ -117,6 +117,9 @@ def test_an_idle_cluster_rolls_up_little() -> None:
 def test_minutes_whose_hours_are_not_final_are_never_dropped() -> None:
     counts.add(this_hour() - 100 * HOUR, [SUCCEEDED])
     assert rollup._drop_minutes(this_hour()) == 0
+    rollup.roll_up()
+    counts.add(this_hour(), [SUCCEEDED])
+    assert rollup._drop_minutes(this_hour() + HOUR) == 0
     assert Minute.objects.count() == 1
 
 

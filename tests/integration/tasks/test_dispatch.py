@@ -1,5 +1,6 @@
 """Who is given what, how much of it, and what happens when the giving goes wrong."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import count
@@ -209,6 +210,21 @@ def test_one_dispatch_leaves_no_node_idle_beside_anothers_backlog(
     loads = load(one.seen_at)
     assert loads[two.pk].out > 0
     assert loads[one.pk].room == 0
+
+
+def test_a_load_that_lies_on_the_lands_of_one_node_is_shared_by_all(
+    nodes: Callable[..., Node],
+) -> None:
+    owner, *_ = (nodes(name, max_tasks=4) for name in ("one", "two", "three"))
+    found, fetched = names(owner), Counter[str]()
+    job = world.hand_in(*(f"http://{next(found)}/" for _ in range(120)))
+    while leases := world.run():
+        for lease in leases:
+            fetched[lease.node.name] += lease.size
+        world.check_books()
+        world.finish(*map(world.end, world.out(job)))
+    assert fetched.total() == 120
+    assert all(fetched[name] >= 30 for name in ("one", "two", "three")), fetched
 
 
 def test_the_hosts_of_a_silent_node_go_to_others_at_once(nodes: Callable[..., Node]) -> None:

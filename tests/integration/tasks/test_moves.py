@@ -1,6 +1,7 @@
 """Every verb of the table on real rows: what it takes, what it refuses, and what follows."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from django.conf import settings
@@ -322,10 +323,10 @@ def test_a_kill_of_a_job_finds_a_task_that_went_back_to_waiting_meanwhile(
     world.finish(world.end(waiting, Verb.RETRY_LATER))
     kill, failed = moves._kill, [world.end(running, Verb.RETRY_LATER)]
 
-    def kill_while_a_try_fails(ids: list[int]) -> int:
+    def kill_while_a_try_fails(ids: list[int], asked_at: datetime | None) -> int:
         if failed:
             world.finish(failed.pop())
-        return kill(ids)
+        return kill(ids, asked_at)
 
     monkeypatch.setattr(moves, "_kill", kill_while_a_try_fails)
     assert moves.kill_job(job.pk) == 2
@@ -409,17 +410,6 @@ def test_a_retried_task_forgets_the_content_it_had(node: Node) -> None:
     moves.retry([task.pk])
     task.refresh_from_db()
     assert (task.content_id, task.status, task.finished_at) == (None, None, None)
-
-
-def test_a_job_is_retried_by_the_states_that_were_asked_for(node: Node) -> None:
-    job = world.hand_in(*world.pages(3))
-    world.run()
-    good, bad, killed = world.tasks(job)
-    world.finish(world.end(good), world.end(bad, Verb.FAIL))
-    moves.kill([killed.pk])
-    assert moves.retry_job(job.pk, [State.RUNTIME_ERROR, State.KILLED]) == 2
-    assert [t.state for t in world.tasks(job)] == [State.SUCCEED, State.WAITING, State.WAITING]
-    world.check_books()
 
 
 def test_tasks_of_many_jobs_move_in_one_set(node: Node) -> None:

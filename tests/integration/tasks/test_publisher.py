@@ -6,16 +6,15 @@ lease to run out.
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from kombu.exceptions import OperationalError as BrokerError
 
-from hashworld.celery import app
+from hashworld.celery import app, node_queue
+from hashworld.tasks import moves
 from hashworld.tasks.dispatch import dispatch
 from hashworld.tasks.models import Lease
 from hashworld.tasks.publisher import CeleryPublisher
@@ -23,8 +22,6 @@ from hashworld.tasks.states import State
 from tests.conftest import WaitUntil
 from tests.integration.tasks import world
 from tests.services import Cluster, RabbitMQ
-from tests.services.rabbitmq import DEBIAN_SCRIPT
-from tests.services.service import find_binary
 
 NO_LEASE = 0
 
@@ -57,14 +54,6 @@ def silent(rabbitmq: RabbitMQ) -> Iterator[None]:
         os.killpg(rabbitmq.state.pid, signal.SIGCONT)
 
 
-def control(rabbitmq: RabbitMQ, *arguments: str) -> None:
-    beside = Path(DEBIAN_SCRIPT).with_name("rabbitmqctl")
-    program = str(beside) if beside.exists() else str(find_binary("rabbitmqctl"))
-    environment = {**os.environ, **rabbitmq.environment()}
-    command = [program, "-n", environment["RABBITMQ_NODENAME"], *arguments]
-    subprocess.run(command, env=environment, check=True, capture_output=True)
-
-
 @pytest.fixture
 def full(
     rabbitmq: RabbitMQ, publisher: CeleryPublisher, name: str, wait_until: WaitUntil
@@ -72,7 +61,7 @@ def full(
     """The node's queue takes no message more."""
     policy = ("-p", "hashworld", "full")
     limits = '{"max-length": 1, "overflow": "reject-publish"}'
-    control(rabbitmq, "set_policy", *policy, f"^node\\.{name}$", limits, "--apply-to", "queues")
+    rabbitmq.control("set_policy", *policy, f"^node\\.{name}$", limits, "--apply-to", "queues")
 
     def is_full() -> bool:
         try:
@@ -84,7 +73,7 @@ def full(
     # A quorum queue tells its publishers of its limit a little later than it reaches it.
     wait_until(is_full)
     yield
-    control(rabbitmq, "clear_policy", *policy)
+    rabbitmq.control("clear_policy", *policy)
 
 
 @pytest.mark.usefixtures("full")
@@ -112,3 +101,13 @@ def test_a_silent_broker_is_an_error_and_a_later_publish_begins_anew(
     with silent(rabbitmq), pytest.raises(BrokerError):
         publisher.publish(NO_LEASE, name)
     publisher.publish(NO_LEASE, name)
+
+
+def test_no_node_judges_by_its_own_clock_whether_a_message_is_too_late() -> None:
+    name = f"nobody-{uuid4().hex[:8]}"
+    CeleryPublisher(app).publish(NO_LEASE, name)
+    with app.connection_for_read() as connection:
+        message = node_queue(name)(connection).get(no_ack=True)
+    assert message is not None
+    assert message.headers["expires"] is None
+    assert int(message.properties["expiration"]) == moves.start_time().total_seconds() * 1000

@@ -7,11 +7,11 @@ import pytest
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
-from hashworld.tasks import counts, keeping, moves, retention
+from hashworld.tasks import counts, intents, keeping, moves, retention
 from hashworld.tasks.content import compaction
 from hashworld.tasks.errors import InvalidInput
 from hashworld.tasks.keeping import Rules
-from hashworld.tasks.models import Attempt, Content, Job, Task
+from hashworld.tasks.models import Attempt, Content, Job, Task, Wanted
 from hashworld.tasks.retention import Retained
 from hashworld.tasks.states import State, Verb
 from tests.integration.tasks import bodies, world
@@ -136,10 +136,12 @@ def test_a_job_goes_when_its_days_are_over(node: Node, rules: Callable[..., None
 
 def test_a_job_that_has_not_ended_is_not_removed(node: Node, rules: Callable[..., None]) -> None:
     rules(days=1, jobs=1, bytes=1)
-    job = world.hand_in("http://a.example/", keep_days=1)
+    job = world.hand_in("http://a.example/")
     Job.objects.update(created_at=clock.now() - timedelta(days=99))
     assert retention.retain() == Retained()
     assert left() == [job.pk]
+    world.hand_in("http://a.example/")
+    assert keeping.overdue(clock.now(), Rules(jobs=1)) is None, "they do not count either"
 
 
 def test_the_oldest_go_when_there_are_too_many(node: Node, rules: Callable[..., None]) -> None:
@@ -197,6 +199,14 @@ def test_a_job_retried_while_it_is_removed_is_wanted_again(
     job.refresh_from_db()
     assert (job.removal_began_at, len(world.tasks(job))) == (None, 2)
     world.check_books()
+
+
+def test_a_job_that_is_being_retried_is_not_removed(node: Node, rules: Callable[..., None]) -> None:
+    rules(days=30)
+    job = aged(finished(2), 31)
+    intents.ask(job.pk, Wanted.RETRY_FAILED)
+    assert retention.retain() == Retained()
+    assert len(world.tasks(job)) == 2
 
 
 def test_a_job_retried_between_two_steps_loses_nothing_more(

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
+from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import content, moves
-from hashworld.tasks.models import Attempt, Job, Lease, Task
+from hashworld.tasks.models import Attempt, Host, Job, Kill, Lease, Task
 from hashworld.tasks.runner import Runner
 from hashworld.tasks.states import State
 from hashworld.tasks.submit import submit
@@ -119,6 +120,7 @@ def test_a_killed_fetch_is_cut_off(runner: Runner, site: Site, wait_until: Wait)
     wait_until(lambda: runner.in_flight == 1)
     moves.kill_job(job.pk)
     wait_until(lambda: runner.in_flight == 0, timeout=5)
+    wait_until(lambda: Kill.objects.get().confirmed_at)
     assert len(runner.holdings) == 0
     assert [task.state for task in world.tasks(job)] == [State.KILLED]
 
@@ -149,15 +151,24 @@ def test_a_drain_waits_for_what_ends_within_its_grace(
 
 
 def test_a_kill_that_is_seen_while_the_node_drains_ends_nothing_else(
-    runner: Runner, site: Site, wait_until: Wait
+    runner: Runner, site: Site, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = submit(site.urls("slow1", "slow2")).job
     take(runner)
     wait_until(lambda: runner.in_flight == 2)
+    cancel, told = runner._engine.cancel, threading.Event()
+
+    def tell(keys: list[int]) -> None:
+        told.set()
+        cancel(keys)
+
+    monkeypatch.setattr(runner._engine, "cancel", tell)
+    # What the engine says as it stops has not come to the writer yet.
+    monkeypatch.setattr(runner._writer, "cut", lambda pairs: None)
     runner._engine.stop(timeout=10)
     moves.kill([world.tasks(job)[0].pk])
     # The writer looks for kills; the engine that it would tell has stopped.
-    wait_until(lambda: len(runner.holdings) == 1)
+    assert told.wait(10)
     assert runner._writer._thread.is_alive()
     runner.drain(grace=0)
     assert [task.state for task in world.tasks(job)] == [State.KILLED, State.WAITING]
@@ -215,3 +226,82 @@ def test_a_response_that_cannot_be_finished_is_our_own_fault(
     [task] = world.tasks(job)
     assert (task.state, task.error) == (State.RUNTIME_ERROR, "internal")
     assert Attempt.objects.get().detail == "ZeroDivisionError: oops"
+
+
+def test_a_node_that_rests_is_idle_and_takes_nothing(
+    runner: Runner, site: Site, wait_until: Wait
+) -> None:
+    job = submit(site.urls("slow")).job
+    take(runner)
+    wait_until(lambda: runner.in_flight == 1)
+    later = submit(site.urls("b")).job
+    [lease] = world.give()
+    runner.rest(grace=20)
+    assert runner.take(lease.pk) == 0
+    assert [(task.state, task.losses) for task in world.tasks(later)] == [(State.WAITING, 0)]
+    assert runner.figures()["draining"]
+    site.go_on.set()
+    wait_until(lambda: Job.objects.get(pk=job.pk).finished_at)
+    assert [task.state for task in world.tasks(job)] == [State.SUCCEED], "within its grace"
+    world.check_books()
+
+
+def test_what_has_not_begun_goes_back_at_once_when_a_node_rests(
+    runner: Runner, site: Site, wait_until: Wait
+) -> None:
+    Host.objects.create(
+        name="127.0.0.1", land=0, max_connections=1, min_interval=0, next_at=clock.now()
+    )
+    job = submit(site.urls("slow1", "slow2")).job
+    take(runner)
+    wait_until(lambda: runner.in_flight == 1)
+    runner.rest(grace=60)
+    wait_until(lambda: [t.state for t in world.tasks(job)] == [State.RUNNING, State.WAITING])
+    assert runner.in_flight == 1
+    world.check_books()
+
+
+def test_what_outlasts_the_grace_of_a_rest_goes_back_without_a_loss(
+    runner: Runner, site: Site, wait_until: Wait
+) -> None:
+    job = submit(site.urls("slow")).job
+    take(runner)
+    wait_until(lambda: runner.in_flight == 1)
+    runner.rest(grace=0.05)
+    wait_until(lambda: [task.state for task in world.tasks(job)] == [State.WAITING])
+    assert [(task.losses, task.attempts) for task in world.tasks(job)] == [(0, 0)]
+    assert not Lease.objects.open().exists()
+    assert runner.in_flight == 0
+    world.check_books()
+
+
+def test_a_node_that_resumes_takes_work_and_forgets_the_grace(
+    runner: Runner, site: Site, wait_until: Wait
+) -> None:
+    job = submit(site.urls("slow")).job
+    take(runner)
+    wait_until(lambda: runner.in_flight == 1)
+    runner.rest(grace=0.3)
+    patience = runner._patience
+    runner.resume()
+    assert patience is not None
+    patience.join(10)
+    later = submit(site.urls("a")).job
+    assert take(runner) == 1
+    wait_until(lambda: Job.objects.get(pk=later.pk).finished_at)
+    assert runner.in_flight == 1, "what was in flight is not cut short"
+    site.go_on.set()
+    wait_until(lambda: Job.objects.get(pk=job.pk).finished_at)
+    assert Attempt.objects.filter(task__job=job).count() == 1
+
+
+def test_a_node_can_be_made_larger_while_it_runs(
+    runner: Runner, site: Site, wait_until: Wait
+) -> None:
+    runner.resize(1)
+    submit(site.urls("slow1", "slow2", "slow3"))
+    take(runner)
+    wait_until(lambda: runner.in_flight == 1)
+    runner.resize(3)
+    wait_until(lambda: runner.in_flight == 3)
+    assert runner.figures()["max_tasks"] == 3

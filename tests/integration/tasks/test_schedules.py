@@ -43,6 +43,10 @@ def test_every_schedule_names_a_task_that_exists_and_goes_to_the_control_queue()
 
 def test_initschedules_says_what_it_made(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("initschedules")
-    assert capsys.readouterr().out == "Schedules made: dispatch, reaper, retention, metrics, recurring jobs.\n"
+    assert (
+        capsys.readouterr().out
+        == "Schedules made: dispatch, intents, reaper, heartbeat request, retention, metrics,"
+        " recurring jobs.\n"
+    )
     call_command("initschedules")
     assert capsys.readouterr().out == "Schedules made: none were missing.\n"

@@ -173,7 +173,7 @@ def test_urls_that_come_slowly_are_written_before_there_are_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seconds = count(step=CHUNK_SECONDS / 4)
-    monkeypatch.setattr("hashworld.tasks.submit.monotonic", lambda: next(seconds))
+    monkeypatch.setattr("hashworld.tasks.rows.monotonic", lambda: next(seconds))
     written = []
 
     def urls() -> Iterator[str]:

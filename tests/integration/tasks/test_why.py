@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 from hashworld.nodes import clock, heartbeat, leadership
+from hashworld.nodes import pauses as cluster_pauses
 from hashworld.nodes.leadership import Candidate
 from hashworld.nodes.models import Land, Node, NodeState
-from hashworld.tasks import frontier, moves
-from hashworld.tasks.models import Host, HostQueue, Job, Lease, Priority, Task
+from hashworld.tasks import frontier, intents, moves, pauses
+from hashworld.tasks.models import Host, HostQueue, Job, Kill, Lease, Priority, Task, Wanted
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.why import Cause, Reason, why
 from tests.integration.console.work import MaxQueries
@@ -50,7 +51,7 @@ def test_what_was_given_up_is_told_with_its_error(node: Node) -> None:
 
 def test_what_was_killed_has_ended(node: Node) -> None:
     job = world.hand_in("http://a.example/")
-    moves.kill_job(job.pk)
+    moves.kill([world.tasks(job)[0].pk])
     assert told(job)[:2] == (Cause.ENDED, "It was killed.")
 
 
@@ -89,6 +90,74 @@ def test_a_paused_host_comes_before_all_else(node: Node) -> None:
         "Its host a.example is paused: asked by mail.",
         "Resume the host.",
     )
+
+
+def test_a_paused_cluster_comes_before_a_paused_job_and_that_before_its_host(node: Node) -> None:
+    job = world.hand_in("http://a.example/", name="Pages")
+    Host.objects.update(paused=True)
+    pauses.pause_job(job.pk, "too many complaints")
+    assert told(job)[:2] == (Cause.JOB_PAUSED, "Its job Pages is paused: too many complaints.")
+    cluster_pauses.pause_cluster("new disks", "ann")
+    assert told(job) == (
+        Cause.CLUSTER_PAUSED,
+        "The whole cluster was paused by ann: new disks.",
+        "Resume the cluster.",
+    )
+    cluster_pauses.resume_cluster()
+    assert told(job).cause == Cause.JOB_PAUSED
+
+
+def test_a_job_that_was_resumed_brings_its_tasks_back(node: Node) -> None:
+    job = world.hand_in("http://a.example/")
+    Task.objects.update(lane=None)
+    assert told(job).cause == Cause.JOB_RESUMING
+
+
+def test_what_runs_goes_on_while_all_is_paused(node: Node) -> None:
+    job = world.hand_in("http://a.example/")
+    world.run()
+    pauses.pause_job(job.pk)
+    cluster_pauses.pause_cluster()
+    assert told(job).cause == Cause.RUNNING
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.INQUEUE, State.RUNNING])
+def test_a_job_that_is_being_killed_takes_its_tasks_along(node: Node, state: State) -> None:
+    job = world.hand_in("http://a.example/")
+    if state != State.WAITING:
+        world.give() if state == State.INQUEUE else world.run()
+    intents.ask(job.pk, Wanted.KILL)
+    assert told(job)[:2] == (Cause.JOB_ENDING, "Its job is being killed; its turn comes soon.")
+
+
+def test_a_kill_that_its_node_has_not_confirmed_is_told(node: Node) -> None:
+    job = world.hand_in("http://a.example/")
+    world.run()
+    moves.kill([world.tasks(job)[0].pk])
+    assert "not said yet that its fetch is cut off" in told(job).sentence
+    Kill.objects.update(confirmed_at=clock.now())
+    assert told(job).sentence == "It was killed."
+
+
+def test_paused_nodes_are_given_nothing(node: Node) -> None:
+    job = world.hand_in("http://a.example/")
+    cluster_pauses.pause_node("one", "swap")
+    assert told(job)[:2] == (
+        Cause.NODES_PAUSED,
+        "No node may be given work: one is paused: swap.",
+    )
+    assert world.give() == []
+
+
+def test_a_host_waits_for_its_paused_node(node: Node) -> None:
+    world.hand_in(*world.pages(3))
+    world.run()
+    world.node("two")
+    job = world.hand_in("http://a.example/last")
+    cluster_pauses.pause_node("one", "swap")
+    reason = told(job)
+    assert reason.cause == Cause.HOLDER_AWAY
+    assert "takes nothing new: it is paused: swap." in reason.sentence
 
 
 def test_a_retry_has_its_time(node: Node) -> None:
@@ -285,5 +354,5 @@ def test_an_answer_costs_a_few_reads(
     job = world.hand_in(*world.pages(50))
     frontier.refresh(Host.objects.values_list("pk", flat=True))
     assert leadership.master(clock.now())
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         told(job, 49)

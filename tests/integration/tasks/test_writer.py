@@ -19,7 +19,7 @@ from hashworld.tasks.attempts import Ended
 from hashworld.tasks.content import Place
 from hashworld.tasks.content.packs import PackStore
 from hashworld.tasks.holdings import Holdings
-from hashworld.tasks.models import Attempt, Content, Job, Lease, Minute, Task
+from hashworld.tasks.models import Attempt, Content, Job, Kill, Lease, Minute, Task
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.writer import FLUSH_ROWS, Writer
 from tests.integration.tasks import world
@@ -34,12 +34,15 @@ class Desk:
     node: Node
     folder: Path
     turning: bool = True
+    #: Whether its engine hears that it shall cancel something.
+    deaf: bool = False
     cancelled: list[int] = field(default_factory=list)
     freed: int = 0
     failed: threading.Event = field(default_factory=threading.Event)
     now: float = 1000.0
 
     def __post_init__(self) -> None:
+        self._leases: dict[int, int] = {}
         self.holdings = Holdings(settings.ENV.lease_seconds)
         self.writer = Writer(
             self.node,
@@ -54,7 +57,8 @@ class Desk:
     def hold(self, *leases: Lease) -> None:
         """Hold started leases; a task's key in the engine is its id and a hundred thousand."""
         for lease in leases:
-            ids = Task.objects.filter(lease=lease).values_list("pk", flat=True)
+            ids = list(Task.objects.filter(lease=lease).values_list("pk", flat=True))
+            self._leases |= dict.fromkeys(ids, lease.pk)
             keys = {task_id: task_id + 100_000 for task_id in ids}
             self.holdings.add(lease.pk, keys, self.now)
 
@@ -63,7 +67,10 @@ class Desk:
         self.writer.run_once(self.now)
 
     def _cancel(self, keys: Iterable[int]) -> None:
-        self.cancelled += [key - 100_000 for key in keys]
+        ids = [key - 100_000 for key in keys]
+        self.cancelled += ids
+        if not self.deaf:
+            self.writer.cut((self._leases[task_id], task_id) for task_id in ids)
 
     def _free(self) -> None:
         self.freed += 1
@@ -332,7 +339,88 @@ def test_what_was_killed_is_cut_off_within_two_seconds(desk: Desk) -> None:
     assert desk.cancelled == [tasks[1].pk]
     assert len(desk.holdings) == 2
     desk.turn(2)
-    assert desk.cancelled == [tasks[1].pk], "it is told once"
+    assert desk.cancelled == [tasks[1].pk], "it is told until it is done"
+    kill = Kill.objects.get()
+    assert kill.confirmed_at is not None
+    assert (kill.task_id, kill.number, kill.fenced_at) == (tasks[1].pk, 1, None)
+    world.check_books()
+
+
+def test_a_kill_is_told_again_until_the_engine_has_heard_it(desk: Desk) -> None:
+    _, tasks = running(desk, 2)
+    desk.turn()
+    moves.kill([tasks[0].pk])
+    desk.deaf = True
+    desk.turn(2)
+    assert Kill.objects.get().confirmed_at is None
+    desk.deaf = False
+    desk.turn(2)
+    desk.turn()
+    assert desk.cancelled == [tasks[0].pk] * 2
+    assert Kill.objects.get().confirmed_at is not None
+
+
+def test_a_kill_that_is_retried_at_once_is_cut_off_all_the_same(desk: Desk) -> None:
+    _, tasks = running(desk, 2)
+    desk.turn()
+    moves.kill([tasks[0].pk])
+    moves.retry([tasks[0].pk])
+    desk.turn(2)
+    assert desk.cancelled == [tasks[0].pk]
+    desk.turn()
+    assert Kill.objects.get().confirmed_at is not None
+    assert Task.objects.get(pk=tasks[0].pk).state == State.WAITING
+    world.check_books()
+
+
+def test_a_result_that_came_before_the_cut_confirms_the_kill(desk: Desk) -> None:
+    _, tasks = running(desk, 2)
+    moves.kill([tasks[0].pk])
+    desk.writer.put([fetched(tasks[0])])
+    desk.turn()
+    assert Kill.objects.get().confirmed_at is not None
+    assert Task.objects.get(pk=tasks[0].pk).state == State.KILLED
+
+
+def test_what_was_cut_off_but_not_killed_goes_back_at_once(desk: Desk) -> None:
+    _, tasks = running(desk, 2)
+    [lease] = Lease.objects.all()
+    desk.writer.cut([(lease.pk, tasks[0].pk)])
+    desk.turn()
+    given, kept = Task.objects.order_by("pk")
+    assert (given.state, given.losses, kept.state) == (State.WAITING, 0, State.RUNNING)
+    assert len(desk.holdings) == 1
+    world.check_books()
+
+
+def test_what_was_cut_off_under_a_lease_that_is_another_s_by_now_stays_there(desk: Desk) -> None:
+    _, [task] = running(desk)
+    [lease] = Lease.objects.all()
+    moves.rescue([lease.pk])
+    world.run()
+    desk.writer.cut([(lease.pk, task.pk)])
+    desk.turn()
+    task.refresh_from_db()
+    assert task.state == State.RUNNING
+    world.check_books()
+
+
+def test_what_was_cut_off_is_not_forgotten_while_the_database_is_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, [task] = running(desk)
+    moves.kill([task.pk])
+
+    def gone(*_: object) -> None:
+        raise OperationalError(2006, "server has gone away")
+
+    with monkeypatch.context() as away:
+        away.setattr("hashworld.tasks.kills.confirm", gone)
+        desk.writer.cut([(task.lease_id or 0, task.pk)])
+        with pytest.raises(OperationalError):
+            desk.turn()
+    desk.turn()
+    assert Kill.objects.get().confirmed_at is not None
 
 
 def test_the_thread_ends_with_nothing_left_unwritten(desk: Desk) -> None:

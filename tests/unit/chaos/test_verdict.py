@@ -103,6 +103,27 @@ def test_a_second_task_for_one_url_is_unexpected() -> None:
     assert wrongs(replace(GOOD, tasks=[*GOOD.tasks, *GOOD.tasks])) == {"unexpected": 1}
 
 
+def test_what_is_left_of_a_submission_that_was_made_again_must_be_at_its_end() -> None:
+    left = Found(2, URL, KILLED, "killed", None, answered=False)
+    assert wrongs(replace(GOOD, tasks=[*GOOD.tasks, left])) == {}
+    waits = replace(left, state=WAITING)
+    assert wrongs(replace(GOOD, tasks=[*GOOD.tasks, waits])) == {"unexpected": 1}
+    assert wrongs(replace(GOOD, tasks=[left])) == {"lost": 1}
+
+
+def test_a_task_leaves_its_end_as_often_as_a_person_asked_for_it_and_not_once_more() -> None:
+    again = replace(
+        GOOD,
+        tries=[Try(1, 1, 7, "killed"), Try(1, 2, 8, "")],
+        changes=moved(
+            *((WAITING, None), (INQUEUE, 7), (RUNNING, 7), (KILLED, 7)),
+            *((WAITING, None), (INQUEUE, 8), (RUNNING, 8), (SUCCEED, 8)),
+        ),
+    )
+    assert wrongs(replace(again, retried={1: 1})) == {}
+    assert wrongs(again) == {"illegal_moves": 1}
+
+
 def test_two_rows_for_one_attempt_are_a_doubled_result() -> None:
     tries = [Try(1, 1, 7, "lost"), Try(1, 1, 8, "")]
     assert wrongs(replace(RESCUED, tries=tries))["duplicated_results"] == 1

@@ -50,6 +50,20 @@ def test_two_folders_on_one_machine_have_two_names(unnamed: Path, settings: Any)
     assert identity.name() != first
 
 
+def test_whoever_is_slower_to_make_a_name_takes_the_fasters(
+    unnamed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = identity._draft
+
+    def be_overtaken(path: Path) -> Path:
+        path.write_text("faster")
+        return draft(path)
+
+    monkeypatch.setattr(identity, "_draft", be_overtaken)
+    assert identity.name() == "faster"
+    assert [path.name for path in unnamed.iterdir()] == ["node-name"]
+
+
 def test_processes_that_ask_together_for_a_name_get_the_same(unnamed: Path) -> None:
     with ThreadPoolExecutor(16) as pool:
         names = {*pool.map(identity.name_of, [0] * 64)}

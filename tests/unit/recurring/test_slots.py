@@ -76,6 +76,12 @@ def test_from_between_the_two_of_a_time_that_comes_twice_the_next_is_tomorrow() 
     assert cron({30}, {2}).next(utc(2026, 10, 25, 0, 45)) == utc(2026, 10, 26, 1, 30)
 
 
+def test_a_slot_that_a_jump_moves_into_the_next_day_is_found_on_that_day() -> None:
+    # In Scoresbysund they jumped from Saturday's 23:00 to Sunday's 00:00, at 01:00 UTC.
+    late = cron({30}, {23}, ZoneInfo("America/Scoresbysund"))
+    assert late.next(utc(2025, 3, 30, 1, 15)) == utc(2025, 3, 30, 1, 30)
+
+
 def test_a_moved_slot_that_meets_another_fires_once() -> None:
     found = between(cron({30}, {2, 3}), utc(2026, 3, 29), utc(2026, 3, 29, 12))
     assert found == [utc(2026, 3, 29, 1, 30)]
@@ -186,6 +192,16 @@ def test_a_fixed_time_of_the_day_fires_once_on_every_day(
     days = [(slot.astimezone(daily.zone)).date() for slot in found]
     assert len(set(days)) == len(days)
     assert len(days) in (365, 366)
+
+
+@given(subsets, hours_of_day, moments)
+def test_where_the_clocks_never_change_every_fitting_minute_is_a_slot(
+    minutes: set[int], hours: set[int], after: datetime
+) -> None:
+    first = after.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    passing = [first + timedelta(minutes=number) for number in range(6 * 60)]
+    fitting = [m for m in passing if m.minute in minutes and m.hour in hours]
+    assert between(cron(minutes, hours, ZoneInfo("UTC")), after, passing[-1]) == fitting
 
 
 @given(schedules, moments, st.timedeltas(timedelta(0), timedelta(days=2)), st.integers(1, 5))

@@ -19,7 +19,7 @@ SUSPECT, HIGH, NORMAL = 3, 2, 1
 
 def due(*hosts: int, lane: int = NORMAL, losses: int = 0, first: int = 1) -> list[Due]:
     """Due tasks with ids from `first` on, one of each of these hosts."""
-    return [Due(first + i, host, lane, losses) for i, host in enumerate(hosts)]
+    return [Due(first + i, host, lane, losses, 1) for i, host in enumerate(hosts)]
 
 
 def cut(
@@ -144,7 +144,7 @@ tasks_due = st.lists(
     st.tuples(st.integers(1, 4), st.sampled_from([0, 0, 0, 1, 2])), max_size=60
 ).map(
     lambda found: [
-        Due(i, host, SUSPECT if losses else NORMAL, losses)
+        Due(i, host, SUSPECT if losses else NORMAL, losses, 1)
         for i, (host, losses) in enumerate(sorted(found, key=lambda pair: -pair[1]))
     ]
 )

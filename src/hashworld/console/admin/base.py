@@ -5,11 +5,29 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model
+from django.forms import CharField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from unfold.forms import ActionForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from hashworld.console.paginator import IndexedChangeList, UncountedPaginator
+
+
+class ReasonForm(ActionForm):  # type: ignore[misc]
+    """The choice of an action, with the reason for a pause.
+
+    What is wrong with it the action says: of a form that is not valid Django says only that no
+    action was chosen.
+    """
+
+    reason = CharField(
+        label="",
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "Reason for a pause"}),
+    )
+
 
 if TYPE_CHECKING:  # unfold carries no types; its classes keep the interface of Django's
     StyledAdmin = admin.ModelAdmin[Any]

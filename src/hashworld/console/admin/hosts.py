@@ -10,11 +10,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from hashworld.console import badges, wording
-from hashworld.console.admin.base import LargeAdmin
+from hashworld.console.admin.base import LargeAdmin, ReasonForm
 from hashworld.console.templatetags.console import ago
-from hashworld.tasks import frontier
+from hashworld.tasks import frontier, pauses
+from hashworld.tasks.errors import InvalidInput
 from hashworld.tasks.models import Host
-from hashworld.transaction import retried
 
 #: What a person sets. The other columns are the cluster's, and change while the form is open.
 LIMITS = ("max_connections", "min_interval", "paused", "pause_reason")
@@ -33,6 +33,7 @@ class HostAdmin(LargeAdmin):
     ordering = ("name",)
     fields = ("name", *LIMITS, "land", "holder", "out", "ahead", "next_at")
     readonly_fields = ("name", "land", "holder", "out", "ahead", "next_at")
+    action_form = ReasonForm
     actions = ("pause", "resume")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Host]:
@@ -66,20 +67,23 @@ class HostAdmin(LargeAdmin):
     @admin.action(description="Pause: give out nothing more", permissions=["change"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Host]) -> None:
         """Nothing of these hosts is given out until they are resumed."""
-        self._brake(request, queryset, paused=True)
+        ids = list(queryset.values_list("pk", flat=True)[: self.list_per_page])
+        try:
+            changed = pauses.pause_hosts(ids, request.POST.get("reason", ""))
+        except InvalidInput as error:
+            self.message_user(request, f"Not done: {error}.", "ERROR")
+            return
+        self._tell(request, "Paused", changed, len(ids), "paused already")
 
     @admin.action(description="Resume", permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Host]) -> None:
         """Give out their waiting tasks again."""
-        self._brake(request, queryset, paused=False)
-
-    def _brake(self, request: HttpRequest, queryset: QuerySet[Host], *, paused: bool) -> None:
         ids = list(queryset.values_list("pk", flat=True)[: self.list_per_page])
-        changed = set_paused(ids, paused=paused)
-        word = "Paused" if paused else "Resumed"
-        already = "paused already" if paused else "not paused"
-        skipped = f" Skipped {len(ids) - changed}: {already}." if changed < len(ids) else ""
-        self.message_user(request, f"{word}: {changed} of {len(ids)} hosts.{skipped}")
+        self._tell(request, "Resumed", pauses.resume_hosts(ids), len(ids), "not paused")
+
+    def _tell(self, request: HttpRequest, word: str, changed: int, of: int, already: str) -> None:
+        skipped = f" Skipped {of - changed}: {already}." if changed < of else ""
+        self.message_user(request, f"{word}: {changed} of {of} hosts.{skipped}")
 
     @admin.display(description="Host")
     def host(self, shown: Host) -> str:
@@ -90,7 +94,7 @@ class HostAdmin(LargeAdmin):
     def brake(self, shown: Host) -> SafeString:
         """Whether it is paused, and why."""
         if shown.paused:
-            return badges.badge("paused", "killed", shown.pause_reason)
+            return badges.paused(shown.pause_reason)
         return badges.badge("open", "succeed")
 
     @admin.display(description="Connections")
@@ -117,13 +121,3 @@ class HostAdmin(LargeAdmin):
     def ready(self, shown: Host) -> SafeString:
         """Since or from when it may be asked."""
         return ago(shown.next_at)
-
-
-@retried
-def set_paused(host_ids: list[int], *, paused: bool) -> int:
-    """Pause or resume hosts; the number of those that were not so before."""
-    found = Host.objects.select_for_update().filter(pk__in=host_ids, paused=not paused)
-    changed = list(found.order_by("pk").values_list("pk", flat=True))
-    Host.objects.filter(pk__in=changed).update(paused=paused, pause_reason="")
-    frontier.refresh(changed)
-    return len(changed)

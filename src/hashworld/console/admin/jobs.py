@@ -1,5 +1,6 @@
 """Jobs: handing one in, watching it, and what to do with what failed."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -20,10 +21,9 @@ from hashworld.console.live import live
 from hashworld.console.submission import JobForm
 from hashworld.console.templatetags.console import ago
 from hashworld.nodes import clock
-from hashworld.tasks import moves, retention
+from hashworld.tasks import intents, pauses
 from hashworld.tasks.errors import InvalidInput
-from hashworld.tasks.models import Job
-from hashworld.tasks.states import State
+from hashworld.tasks.models import Job, Wanted
 from hashworld.tasks.submit import Submission
 
 
@@ -54,7 +54,13 @@ class JobAdmin(RecordAdmin):
     def get_urls(self) -> list[URLPattern]:
         """The page's own addresses, before those of Django's admin."""
         view = self.admin_site.admin_view
-        acts = {"kill": self.kill, "retry": self.retry, "delete": self.delete}
+        acts = {
+            "kill": self.kill,
+            "retry": self.retry,
+            "delete": self.delete,
+            "pause": self.pause,
+            "resume": self.resume,
+        }
         own = [
             path(f"<int:job_id>/{verb}/", view(require_POST(act)), name=f"tasks_job_{verb}")
             for verb, act in acts.items()
@@ -139,40 +145,62 @@ class JobAdmin(RecordAdmin):
 
     def kill(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """End all that has not ended."""
-        shown = self._for(request, job_id, KILL)
-        if shown is None:
-            return self.missing(request, job_id)
-        moved = moves.kill_job(job_id)
-        actions.tell(request, KILL, moved)
-        self.log_change(request, shown, f"Killed {moved} tasks.")
-        return redirect("admin:tasks_job_change", job_id)
+        return self._ask(request, job_id, KILL, Wanted.KILL, "Its tasks are being killed.")
 
     def retry(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """Let what failed (or, if asked, what was killed) wait again."""
-        shown = self._for(request, job_id, RETRY)
-        if shown is None:
-            return self.missing(request, job_id)
-        state = State.KILLED if request.POST.get("state") == "killed" else State.RUNTIME_ERROR
-        moved = moves.retry_job(job_id, [state])
-        actions.tell(request, RETRY, moved)
-        self.log_change(request, shown, f"Sent {moved} tasks back to wait ({state.label}).")
-        return redirect("admin:tasks_job_change", job_id)
+        killed = request.POST.get("state") == "killed"
+        wanted = Wanted.RETRY_KILLED if killed else Wanted.RETRY_FAILED
+        told = f"Its {'killed' if killed else 'failed'} tasks are being sent back to wait."
+        return self._ask(request, job_id, RETRY, wanted, told)
 
     def delete(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """Delete it with all its tasks, once it has ended."""
         if not request.user.has_perm("tasks.delete_job"):
             raise PermissionDenied
-        shown = self._for(request, job_id, DELETE)
+        return self._ask(request, job_id, DELETE, Wanted.DELETE, "It is being deleted.")
+
+    def _ask(
+        self, request: HttpRequest, job_id: int, action: actions.Action, wanted: Wanted, told: str
+    ) -> HttpResponse:
+        """Ask for something that is carried out in the background, however many tasks there are."""
+        shown = self._for(request, job_id, action)
         if shown is None:
             return self.missing(request, job_id)
         try:
-            gone = retention.delete_job(job_id)
+            intents.ask(job_id, wanted)
         except InvalidInput as error:
-            self.message_user(request, f"Not deleted: {error.reason}.", "ERROR")
-            return redirect("admin:tasks_job_change", job_id)
-        self.log_deletions(request, [shown])  # type: ignore[arg-type]  # any iterable will do
-        self.message_user(request, f"Deleted {shown} with {gone:,} tasks.", "SUCCESS")
-        return redirect("admin:tasks_job_changelist")
+            self.message_user(request, f"Not done: {error.reason}.", "ERROR")
+        else:
+            self.message_user(request, told, "SUCCESS")
+            self.log_change(request, shown, f"Asked to {wanted.value}.")
+        return redirect("admin:tasks_job_change", job_id)
+
+    def pause(self, request: HttpRequest, job_id: int) -> HttpResponse:
+        """Give out nothing more of it."""
+        reason = request.POST.get("reason", "")
+        return self._brake(request, job_id, lambda: pauses.pause_job(job_id, reason), "Paused")
+
+    def resume(self, request: HttpRequest, job_id: int) -> HttpResponse:
+        """Give out its tasks again."""
+        return self._brake(request, job_id, lambda: pauses.resume_job(job_id), "Resumed")
+
+    def _brake(
+        self, request: HttpRequest, job_id: int, act: Callable[[], bool], word: str
+    ) -> HttpResponse:
+        if not request.user.has_perm("tasks.pause_job"):
+            raise PermissionDenied
+        shown = Job.objects.filter(pk=job_id).first()
+        if shown is None:
+            return self.missing(request, job_id)
+        try:
+            changed = act()
+        except InvalidInput as error:
+            self.message_user(request, f"Not done: {error}.", "ERROR")
+        else:
+            self.message_user(request, f"{word}." if changed else f"It was {word.lower()} already.")
+            self.log_change(request, shown, f"{word}. {request.POST.get('reason', '')}".strip())
+        return redirect("admin:tasks_job_change", job_id)
 
     def _for(self, request: HttpRequest, job_id: int, action: actions.Action) -> Job | None:
         if not actions.allowed(request, action):
@@ -184,6 +212,7 @@ class JobAdmin(RecordAdmin):
         return {
             "can_kill": actions.allowed(request, KILL),
             "can_retry": actions.allowed(request, RETRY),
+            "can_pause": request.user.has_perm("tasks.pause_job"),
             "can_delete": removes and actions.allowed(request, DELETE),
         }
 

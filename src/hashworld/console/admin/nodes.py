@@ -1,18 +1,33 @@
 """Nodes and lands: who is there and whose hosts they fetch."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
+from django.forms import CharField
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from hashworld.console import badges
-from hashworld.console.admin.base import RecordAdmin
+from hashworld.console.admin.base import ReasonForm, RecordAdmin
 from hashworld.console.templatetags.console import ago
-from hashworld.nodes.models import LANDS, Land, Leadership, Node
+from hashworld.nodes import control, pauses
+from hashworld.nodes.errors import NodesError
+from hashworld.nodes.models import LANDS, MAX_TASKS, Land, Leadership, Node
+
+
+class NodeActionForm(ReasonForm):
+    """The choice of an action, with what it needs."""
+
+    max_tasks = CharField(
+        label="",
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": f"Fetches, 1 to {MAX_TASKS}"}),
+    )
 
 
 @admin.register(Node)
@@ -21,9 +36,11 @@ class NodeAdmin(RecordAdmin):
 
     list_display = ("node", "stand", "beat", "load", "lands_", "cpu", "memory", "version", "up")
     ordering = ("name",)
+    action_form = NodeActionForm
+    actions = ("pause", "unpause", "drain", "resume", "resize")
     fields = (
-        *("name", "incarnation", "state", "hostname", "pid", "boot_id", "version"),
-        *("address", "queues"),
+        *("name", "incarnation", "state", "paused", "pause_reason", "hostname", "pid", "boot_id"),
+        *("version", "address", "queues"),
         "max_tasks",
         "in_flight",
         "tick_age",
@@ -37,6 +54,60 @@ class NodeAdmin(RecordAdmin):
         """With the number of lands that each owns, and the cluster's time."""
         nodes: QuerySet[Node] = super().get_queryset(request)
         return nodes.annotate(owned=Count("lands"), now=Now())
+
+    def has_control_permission(self, request: HttpRequest) -> bool:
+        """Whether the actions are offered."""
+        return bool(request.user.has_perm("nodes.control_node"))
+
+    @admin.action(description="Pause: give out nothing more", permissions=["control"])
+    def pause(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+        """Nothing new is given to these nodes, until the pause is ended."""
+        reason = request.POST.get("reason", "")
+        self._each(request, queryset, "Paused", lambda name: pauses.pause_node(name, reason))
+
+    @admin.action(description="End the pause", permissions=["control"])
+    def unpause(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+        """They are given work again."""
+        self._each(request, queryset, "No longer paused", pauses.resume_node)
+
+    @admin.action(description="Drain: end or give back everything", permissions=["control"])
+    def drain(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+        """They are idle after their grace, and their lands go to the others."""
+        self._each(request, queryset, "Draining", control.drain)
+
+    @admin.action(description="Resume after a drain", permissions=["control"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+        """They take work again."""
+        self._each(request, queryset, "Resumed", control.resume)
+
+    @admin.action(description="Set fetches in flight", permissions=["control"])
+    def resize(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+        """They fetch up to so many pages at once, until they start again."""
+        text = request.POST.get("max_tasks", "")
+        wanted: object = int(text) if text.isascii() and text.isdecimal() else text
+        self._each(
+            request,
+            queryset,
+            "Resized",
+            lambda name: control.set_max_tasks(name, control.check_max_tasks(wanted)),
+        )
+
+    def _each(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Node],
+        word: str,
+        act: Callable[[str], object],
+    ) -> None:
+        """Do it to node after node; what cannot be done is told with its node."""
+        for node in queryset[: self.list_per_page]:
+            try:
+                act(node.name)
+            except NodesError as error:
+                self.message_user(request, f"{node.name}: {error}", "ERROR")
+            else:
+                self.message_user(request, f"{word}: {node.name}.", "SUCCESS")
+                self.log_change(request, node, f"{word}. {request.POST.get('reason', '')}".strip())
 
     @admin.display(description="Node")
     def node(self, shown: Node) -> SafeString:

@@ -1,0 +1,131 @@
+"""Faults of one node that others need not rescue, or that take too short for it."""
+
+from pathlib import Path
+from random import Random
+from threading import Event
+
+from hashworld.tasks.models import Attempt
+from tests.chaos.nemesis.plan import Steps
+from tests.chaos.nemesis.scene import Scene, Wait, passed
+from tests.chaos.nemesis.silence import stopped_at_a_point
+from tests.chaos.proxy import CUT
+from tests.chaos.stage import StageError
+
+#: Where Debian's package `faketime` has it.
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+#: Seconds that a link is cut: longer than a lease waits for its start, shorter than it lasts.
+CUT_SECONDS = 8.0
+#: A link that is whole and cut by turns, and for how long altogether.
+WHOLE, BROKEN, FLAPPING = 2.0, 3.0, 15.0
+#: How far a clock is off, and how many pages a node with such a clock must fetch.
+OFFSETS, ENOUGH = ("+10m", "-10m"), 20
+
+
+def restart_node(scene: Scene, name: str, dice: Random) -> Steps:
+    """It is killed and comes back at once: it takes its own work back."""
+    yield from scene.stopped_at_work(name)
+    yield from _killed(scene, "restart_node", name)
+
+
+def crash_node_at_a_point(scene: Scene, name: str, dice: Random) -> Steps:
+    """The same, at one of the points between two steps of its work."""
+    yield from stopped_at_a_point(scene, name, dice)
+    yield from _killed(scene, "crash_node_at_a_point", name)
+
+
+def drain_node(scene: Scene, name: str, dice: Random) -> Steps:
+    """It is asked to stop under load: it leaves, and nothing counts as lost."""
+    yield Wait(lambda: scene.stage.held(name), f"work on {name}")
+    incarnation = scene.stage.incarnation(name)
+    program = scene.fleet.release(name)
+    yield Wait(lambda: not program.is_alive(), f"the end of {name}")
+    losses = scene.ledger.losses(incarnation)
+    scene.fleet.launch(name)
+    yield from scene.joined(name)
+    if program.wait() or losses:
+        raise StageError(f"a drained node ended with {program.wait()} and {losses} losses")
+
+
+def cut_node_from_broker(scene: Scene, name: str, dice: Random) -> Steps:
+    """It is not told of new leases for a while, and then is again."""
+    links = scene.links(name)
+    links.broker.set(CUT)
+    try:
+        yield passed(CUT_SECONDS)
+    finally:
+        links.heal()
+    yield from scene.takes_leases(name)
+
+
+def flapping_links_of_node(scene: Scene, name: str, dice: Random) -> Steps:
+    """Its links are whole and cut by turns."""
+    yield from scene.stopped_at_work(name)
+    links, silence = scene.links(name), scene.silenced("flapping_links_of_node", name)
+    for link in links.both():
+        link.flap(WHOLE, BROKEN)
+    scene.fleet[name].thaw()
+    try:
+        yield passed(FLAPPING)
+    finally:
+        links.heal()
+    yield from scene.heard_again(silence)
+    yield from scene.takes_leases(name)
+
+
+def tear_connections_of_node(scene: Scene, name: str, dice: Random) -> Steps:
+    """All its connections to the servers, or to one of them, are reset."""
+    yield Wait(lambda: scene.stage.held(name), f"work on {name}")
+    links = scene.links(name)
+    for link in dice.choice(((links.database,), (links.broker,), links.both())):
+        link.reset()
+    yield from scene.takes_leases(name)
+
+
+def skew_clock_of_node(scene: Scene, name: str, dice: Random) -> Steps:
+    """Its clock jumps by ten minutes while it works, forward and back, and hinders nothing."""
+    yield from scene.stopped_at_work(name)
+    offset = scene.fleet.failpoint(name).with_suffix(".clock")
+    offset.write_text("+0")
+    scene.silenced("skew_clock_of_node", name)
+    scene.fleet.retire(name)
+    scene.fleet.launch(name, _clock(offset))
+    try:
+        yield from scene.joined(name)
+        for jump in dice.sample(OFFSETS, len(OFFSETS)):
+            offset.write_text(jump)
+            Event().wait(1.1)  # so long the process keeps what it has read
+            yield from _fetches(scene, name)
+    finally:
+        # A clock that is right again without a restart is one more jump.
+        offset.write_text("+0")
+    yield from _fetches(scene, name)
+    yield from drain_node(scene, name, dice)
+
+
+def _killed(scene: Scene, kind: str, name: str) -> Steps:
+    before = scene.silenced(kind, name).incarnation
+    scene.fleet[name].kill()
+    yield Wait(lambda: scene.stage.incarnation(name) != before, f"{name}, started again")
+    yield from scene.joined(name)
+
+
+def _clock(offset: Path) -> dict[str, str]:
+    """The variables that make a process add to the wall clock what a file says."""
+    return {
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME_TIMESTAMP_FILE": str(offset),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+
+
+def _fetches(scene: Scene, name: str) -> Steps:
+    last = Attempt.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    done = Attempt.objects.filter(pk__gt=last, node__name=name, error="")
+    yield Wait(lambda: done.count() >= ENOUGH, f"pages that {name} fetched")
+
+
+def restart_all_in_turn(scene: Scene, name: str, dice: Random) -> Steps:
+    """Every node is drained and started again, one after the other."""
+    for each in dice.sample(scene.stage.names(), len(scene.stage.names())):
+        yield from drain_node(scene, each, dice)

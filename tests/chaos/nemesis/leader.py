@@ -1,0 +1,52 @@
+"""Faults of the master: another must stand soon, and nothing of the old one may count."""
+
+from collections.abc import Generator
+from random import Random
+
+from tests.chaos.nemesis.plan import Steps
+from tests.chaos.nemesis.scene import Scene, Wait
+from tests.chaos.proxy import CUT
+from tests.chaos.stage import StageError
+from tests.program import Program
+
+
+def kill_master(scene: Scene, name: str, dice: Random) -> Steps:
+    """It is killed, and started again as a standby."""
+    master = yield from _fallen(scene)
+    master.kill()
+    yield from scene.another_master("kill_master", master.pid)
+
+
+def freeze_master(scene: Scene, name: str, dice: Random) -> Steps:
+    """It stands still until another leads, and wakes up believing that it leads."""
+    master = yield from _fallen(scene)
+    master.freeze()
+    try:
+        yield from scene.another_master("freeze_master", master.pid)
+    finally:
+        master.thaw()
+    yield from scene.flows()
+
+
+def cut_master_off(scene: Scene, name: str, dice: Random) -> Steps:
+    """It reaches neither database nor broker until another leads; what it sent arrives late."""
+    master = yield from _fallen(scene)
+    links = scene.links(master.name)
+    links.set(CUT)
+    try:
+        yield from scene.another_master("cut_master_off", master.pid)
+    finally:
+        links.heal()
+    yield from scene.flows()
+
+
+def _fallen(scene: Scene) -> Generator[Wait, None, Program]:
+    """The master that is to fall, once there is one and another process stands by."""
+    yield Wait(
+        lambda: scene.master() and all(each.is_alive() for each in scene.fleet.schedulers),
+        "a master and a standby",
+    )
+    master = scene.master()
+    if master is None:
+        raise StageError("the master was gone before it could fall")
+    return master

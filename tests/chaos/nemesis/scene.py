@@ -1,0 +1,178 @@
+"""What a fault of the long run acts on, and what it may wait for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import NamedTuple
+
+from django.db.models import Q, QuerySet
+
+from hashworld.nodes import clock
+from hashworld.nodes.models import Leadership, Node, NodeState, silence, suspicion
+from hashworld.tasks.models import Attempt, Lease, Task
+from hashworld.tasks.states import State
+from tests.chaos.ledger import Ledger
+from tests.chaos.nemesis.feeder import Feeder
+from tests.chaos.nemesis.plan import Steps
+from tests.chaos.nemesis.rescue import Silence
+from tests.chaos.network import Links, Network
+from tests.chaos.nodes import Fleet
+from tests.chaos.stage import PATIENCE, Stage
+from tests.chaos.verdict import LOSSES
+from tests.program import Program
+from tests.services import Cluster
+
+#: How long a silence may show after its end: in a lease that ran out in it and is reaped later.
+GRACE = timedelta(seconds=5)
+
+
+class Wait(NamedTuple):
+    """What a fault waits for, in words, and for how many seconds at most."""
+
+    condition: Callable[[], object]
+    what: str
+    patience: float = PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """Seconds from the fall of a master until another held the row."""
+
+    kind: str
+    seconds: float
+
+
+@dataclass
+class Scene:
+    """The stage of the long run, with the network, the servers, and what was noted."""
+
+    stage: Stage
+    network: Network
+    servers: Cluster
+    feeder: Feeder
+    silences: list[Silence] = field(default_factory=list)
+    failovers: list[Failover] = field(default_factory=list)
+    #: Times in which every node's database was slow: not even unstarted leases may be lost then.
+    slow: list[tuple[datetime, datetime]] = field(default_factory=list)
+
+    @property
+    def fleet(self) -> Fleet:
+        return self.stage.fleet
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.stage.ledger
+
+    def links(self, name: str) -> Links:
+        return self.network[name]
+
+    # Nodes
+
+    def stopped_at_work(self, name: str) -> Steps:
+        """Stop a node at a moment when it runs something that another loss would not end.
+
+        A task's third loss ends it, by contract; that is asked of `poison` alone.
+        """
+        yield Wait(lambda: self._is_at_work(name) and self._stop(name), f"work on {name}")
+
+    def silenced(self, kind: str, name: str) -> Silence:
+        """Note that a node is silent from now on."""
+        silence = Silence(kind, name, self.stage.incarnation(name), clock.now())
+        self.silences.append(silence)
+        return silence
+
+    def rescued(self, silence: Silence) -> Steps:
+        """Wait until a silent node is missed and holds nothing; note when it was last heard."""
+        yield Wait(lambda: self._is_missed(silence.node), f"rescue of {silence.node}'s leases")
+        silence.last_beat = Node.objects.get(name=silence.node).seen_at
+
+    def heard_again(self, silence: Silence) -> Steps:
+        """Wait until a node that was silent beats again, by itself; its silence is over."""
+        now = clock.now()
+        silence.ended = now
+        back = Node.objects.filter(
+            name=silence.node,
+            incarnation=silence.incarnation,
+            state=NodeState.ALIVE,
+            seen_at__gt=now,
+        )
+        yield Wait(back.exists, f"a heartbeat of {silence.node}")
+
+    def joined(self, name: str) -> Steps:
+        """Wait until a node that was launched is ready."""
+        yield Wait(lambda: self.fleet.is_ready(name), f"{name} at work again")
+
+    def takes_leases(self, name: str) -> Steps:
+        """Wait until a node starts leases again."""
+        now = clock.now()
+        began = Lease.objects.filter(node__name=name, started_at__gt=now)
+        yield Wait(began.exists, f"a lease that {name} starts")
+
+    def flows(self) -> Steps:
+        """Wait until new work is leased, fetched and recorded."""
+        now = clock.now()
+        leases = Lease.objects.filter(created_at__gt=now).values("pk")
+        done = Attempt.objects.filter(lease__in=leases, error="")
+        yield Wait(done.exists, "new work that is done")
+
+    def renewed(self) -> Steps:
+        """Wait until every lease was renewed, so that two short outages do not make a long one."""
+
+        def is_fresh() -> bool:
+            due = clock.now() + 2 / 3 * silence()
+            return not Lease.objects.open().filter(started_at__isnull=False, expires_at__lt=due)
+
+        yield Wait(is_fresh, "renewed leases")
+
+    def harmless(self, name: str) -> bool:
+        """Whether a node runs nothing that another loss would end."""
+        return not self._running(name).filter(losses__gte=LOSSES - 1).exists()
+
+    def _is_at_work(self, name: str) -> bool:
+        return self._running(name).exists() and self.harmless(name)
+
+    def _stop(self, name: str) -> bool:
+        node = self.fleet[name]
+        node.freeze()
+        if node.is_alive() and self._is_at_work(name):
+            return True
+        node.thaw()
+        return False
+
+    def _running(self, name: str) -> "QuerySet[Task]":
+        node = Node.objects.get(name=name)
+        leases = Lease.objects.open().filter(node=node, incarnation=node.incarnation)
+        return Task.objects.filter(lease__in=leases.values("pk"), state=State.RUNNING)
+
+    def _is_missed(self, name: str) -> bool:
+        unheard = Q(name=name, seen_at__lt=clock.now() - suspicion())
+        return Node.objects.filter(unheard).exists() and not self.stage.held(name)
+
+    # The master
+
+    def master(self) -> Program | None:
+        """The scheduler whose pid the row of the leadership names, while it leads."""
+        row = Leadership.objects.filter(expires_at__gt=clock.now()).first()
+        if row is None:
+            return None
+        _, _, told = row.holder.partition("/")
+        pid = told.partition(".")[0]
+        return next((each for each in self.fleet.schedulers if str(each.pid) == pid), None)
+
+    def another_master(self, kind: str, fallen: int) -> Steps:
+        """Wait until another process than `fallen` leads; note how long it took."""
+        began = clock.now()
+
+        def is_led() -> bool:
+            master = self.master()
+            return master is not None and master.pid != fallen
+
+        yield Wait(is_led, "another master")
+        self.failovers.append(Failover(kind, (clock.now() - began).total_seconds()))
+
+
+def passed(seconds: float) -> Wait:
+    """A wait for time to pass."""
+    until = monotonic() + seconds
+    return Wait(lambda: monotonic() >= until, "time", seconds + PATIENCE)

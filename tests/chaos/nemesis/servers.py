@@ -1,0 +1,196 @@
+"""Faults of the servers, which concern everybody. No node may lose its leases by any of them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from random import Random
+from threading import Event
+from typing import Any
+
+from django.db import connection
+
+from hashworld.celery import app
+from hashworld.nodes import clock
+from hashworld.tasks.models import Lease
+from hashworld.tasks.publisher import CeleryPublisher
+from tests.chaos.nemesis.plan import Steps
+from tests.chaos.nemesis.scene import Scene, passed
+from tests.chaos.proxy import PASS, Weather
+
+#: Seconds for which a server refuses: well below a lease.
+REFUSING = 5.0
+#: Seconds for which somebody else keeps rows locked.
+LOCKED = 2.0
+#: What MySQL says to a deadlock's victim, and after a wait for a lock that took too long.
+CLASHED = (1213, 1205)
+#: How often somebody else takes the same locks in another order.
+CLASHES = 30
+#: Pages handed in while nobody reads their messages.
+UNREAD = 100
+#: How often each of so many leases is delivered again.
+TIMES, LEASES = 5, 10
+#: A slow network, and for how many seconds: three leases.
+SLOW, SLOW_SECONDS = Weather(delay=0.2, jitter=0.1), 45.0
+
+
+def restart_database(scene: Scene, name: str, dice: Random) -> Steps:
+    """MariaDB is stopped and started."""
+    scene.servers.mariadb.stop()
+    scene.servers.mariadb.start()
+    connection.close()  # our own was lost too
+    yield from scene.flows()
+    yield from scene.renewed()
+
+
+def kill_database(scene: Scene, name: str, dice: Random) -> Steps:
+    """MariaDB is killed and started."""
+    scene.servers.mariadb.kill()
+    scene.servers.mariadb.start()
+    connection.close()
+    yield from scene.flows()
+    yield from scene.renewed()
+
+
+def read_only_database(scene: Scene, name: str, dice: Random) -> Steps:
+    """MariaDB ends all connections and takes no writes for a while, as one that is demoted."""
+    _demote(scene)
+    try:
+        yield passed(REFUSING)
+    finally:
+        with scene.servers.mariadb.administer() as cursor:
+            cursor.execute("SET GLOBAL read_only = 0")
+    yield from scene.flows()
+    yield from scene.renewed()
+
+
+def take_all_connections(scene: Scene, name: str, dice: Random) -> Steps:
+    """MariaDB has no connection left for a node that has just lost its own."""
+    import MySQLdb
+
+    with ExitStack() as taken:
+        try:
+            while True:
+                taken.enter_context(closing(scene.servers.mariadb.connect()))
+        except MySQLdb.OperationalError:
+            scene.links(name).database.reset()
+        yield passed(REFUSING)
+    yield from scene.flows()
+    yield from scene.takes_leases(name)
+    yield from scene.renewed()
+
+
+def lock_rows(scene: Scene, name: str, dice: Random) -> Steps:
+    """Somebody keeps the busiest rows locked, and then takes them in the order that clashes."""
+    with closing(scene.servers.mariadb.connect(database="hashworld")) as side:
+        cursor = side.cursor()
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
+        _begin_with_rows(cursor, "tasks_host", "nodes_node")
+        yield passed(LOCKED)
+        side.rollback()
+        for _ in range(CLASHES):
+            for table in dice.sample(("tasks_host", "nodes_node", "tasks_job"), 3):
+                _begin_with_rows(cursor, table)
+            side.rollback()
+            yield passed(0)
+    yield from scene.flows()
+    yield from scene.renewed()
+
+
+def restart_broker(scene: Scene, name: str, dice: Random) -> Steps:
+    """RabbitMQ is stopped and started; every node takes leases again."""
+    scene.servers.rabbitmq.stop()
+    scene.servers.rabbitmq.start()
+    yield from _everybody_takes_leases(scene)
+
+
+def kill_broker(scene: Scene, name: str, dice: Random) -> Steps:
+    """RabbitMQ is killed and started; every node takes leases again."""
+    scene.servers.rabbitmq.kill()
+    scene.servers.rabbitmq.start()
+    yield from _everybody_takes_leases(scene)
+
+
+def close_a_connection(scene: Scene, name: str, dice: Random) -> Steps:
+    """RabbitMQ closes one of its connections."""
+    connections = scene.servers.rabbitmq.control("list_connections", "pid").split("\n")
+    pids = sorted(each for each in connections if each.startswith("<"))
+    scene.servers.rabbitmq.control("close_connection", dice.choice(pids), "chaos")
+    yield from _everybody_takes_leases(scene)
+
+
+def purge_queues(scene: Scene, name: str, dice: Random) -> Steps:
+    """Messages to all nodes are deleted before they are read."""
+    with scene.stage.standstill():
+        scene.stage.lose_messages(UNREAD)
+    yield from _everybody_takes_leases(scene)
+
+
+def deliver_again(scene: Scene, name: str, dice: Random) -> Steps:
+    """Messages of leases are delivered again, to their node and to another."""
+    publisher = CeleryPublisher(app)
+    publisher.reach()
+    newest = list(Lease.objects.order_by("-pk").values_list("pk", "node__name")[:LEASES])
+    for lease_id, owner in newest:
+        other = dice.choice([each for each in scene.stage.names() if each != owner])
+        for _ in range(TIMES):
+            publisher.publish(lease_id, owner)
+            publisher.publish(lease_id, other)
+        yield passed(0)
+    yield from scene.flows()
+
+
+def restart_redis(scene: Scene, name: str, dice: Random) -> Steps:
+    """Redis is away for a while: no task needs it."""
+    scene.servers.redis.stop()
+    try:
+        yield from scene.flows()
+    finally:
+        scene.servers.redis.start()
+
+
+def slow_network(scene: Scene, name: str, dice: Random) -> Steps:
+    """Everybody is far from the database; no lease of a living node may be taken back."""
+    began = clock.now()
+    for link in scene.network:
+        link.database.set(SLOW)
+    try:
+        yield passed(SLOW_SECONDS)
+        scene.slow.append((began, clock.now()))
+    finally:
+        for link in scene.network:
+            link.database.set(PASS)
+    yield from scene.flows()
+
+
+def _everybody_takes_leases(scene: Scene) -> Steps:
+    for name in scene.stage.names():
+        yield from scene.takes_leases(name)
+
+
+def _demote(scene: Scene) -> None:
+    """Make the database read-only: that waits for all who write, so they are shown out."""
+    with ThreadPoolExecutor(1) as pool:
+        demoted = pool.submit(_become_read_only, scene)
+        while not demoted.done():
+            with scene.servers.mariadb.administer() as cursor:
+                cursor.execute("KILL HARD CONNECTION USER hashworld@'127.0.0.1'")
+            Event().wait(0.1)
+        demoted.result()
+    connection.close()  # our own was ended too
+
+
+def _become_read_only(scene: Scene) -> None:
+    with scene.servers.mariadb.administer() as cursor:
+        cursor.execute("SET GLOBAL read_only = 1")
+
+
+def _begin_with_rows(cursor: Any, *tables: str) -> None:
+    """Lock all rows of some tables, from the last to the first, as far as there is no clash."""
+    import MySQLdb
+
+    try:
+        for table in tables:
+            cursor.execute(f"SELECT id FROM {table} ORDER BY id DESC FOR UPDATE")
+            cursor.fetchall()
+    except MySQLdb.OperationalError as error:
+        if error.args[0] not in CLASHED:
+            raise
