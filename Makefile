@@ -1,6 +1,6 @@
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run migrate test test-unit lint fmt bench chaos-quick lock clean
+.PHONY: help demo run migrate test test-unit lint fmt bench chaos chaos-quick lock clean
 
 python := .venv/bin/python
 compile := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -39,6 +39,9 @@ bench: setup-test ## Measure pages per second against other tools on this machin
 
 chaos-quick: setup-test ## Kill, freeze and cut off nodes and servers for a few minutes, and check that nothing is lost.
 	@$(python) -m tests.chaos --quick
+
+chaos: setup-test ## Break a cluster of four nodes at random for up to fifteen minutes, and tell how soon its work went on.
+	@$(python) -m tests.chaos
 
 lock: ## Remake both requirements files from pyproject.toml (needs uv).
 	$(compile) -o requirements.txt
