@@ -27,7 +27,7 @@ def launch(stage: Stage, tmp_path: Path) -> Iterator[Launch]:
     def start(name: str, command: list[str], **environment: str) -> Program:
         log = tmp_path / f"{len(programs)}-{name}.log"
         surroundings = {**stage.fleet.environment, **environment}
-        programs.append(Program(name, command, surroundings, log))
+        programs.append(Program(command, surroundings, log))
         return programs[-1]
 
     yield start

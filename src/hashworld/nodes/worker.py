@@ -1,5 +1,6 @@
 """What Celery starts of a node: its presence, and the consumption of its own queue."""
 
+import signal
 from typing import Any
 
 import structlog
@@ -95,6 +96,13 @@ def _join(name: str, incarnation: str, machine: str) -> Node:
 
 
 @beat_init.connect
-def _compete(**_: Any) -> None:
+def _compete(sender: Any, **_: Any) -> None:
     """Every scheduler process would be master."""
     master.start()
+    signal.signal(signal.SIGTERM, lambda *_: _end(sender))
+
+
+def _end(service: Any) -> None:
+    """End beat. Its own handler only raises, and that is lost where a destructor runs just then."""
+    service.stop()
+    raise SystemExit

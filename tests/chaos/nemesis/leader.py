@@ -12,17 +12,17 @@ from tests.program import Program
 
 def kill_master(scene: Scene, name: str, dice: Random) -> Steps:
     """It is killed, and started again as a standby."""
-    master = yield from _fallen(scene)
+    master, holder = yield from _fallen(scene)
     master.kill()
-    yield from scene.another_master("kill_master", master.pid)
+    yield from scene.another_master("kill_master", holder)
 
 
 def freeze_master(scene: Scene, name: str, dice: Random) -> Steps:
     """It stands still until another leads, and wakes up believing that it leads."""
-    master = yield from _fallen(scene)
+    master, holder = yield from _fallen(scene)
     master.freeze()
     try:
-        yield from scene.another_master("freeze_master", master.pid)
+        yield from scene.another_master("freeze_master", holder)
     finally:
         master.thaw()
     yield from scene.flows()
@@ -30,23 +30,23 @@ def freeze_master(scene: Scene, name: str, dice: Random) -> Steps:
 
 def cut_master_off(scene: Scene, name: str, dice: Random) -> Steps:
     """It reaches neither database nor broker until another leads; what it sent arrives late."""
-    master = yield from _fallen(scene)
+    master, holder = yield from _fallen(scene)
     links = scene.links(master.name)
     links.set(CUT)
     try:
-        yield from scene.another_master("cut_master_off", master.pid)
+        yield from scene.another_master("cut_master_off", holder)
     finally:
         links.heal()
     yield from scene.flows()
 
 
-def _fallen(scene: Scene) -> Generator[Wait, None, Program]:
-    """The master that is to fall, once there is one and another process stands by."""
+def _fallen(scene: Scene) -> Generator[Wait, None, tuple[Program, str]]:
+    """The master that is to fall and its holder's name, once another process stands by."""
     yield Wait(
         lambda: scene.master() and all(each.is_alive() for each in scene.fleet.schedulers),
         "a master and a standby",
     )
-    master = scene.master()
+    master, holder = scene.master(), scene.holder()
     if master is None:
         raise StageError("the master was gone before it could fall")
-    return master
+    return master, holder

@@ -151,24 +151,23 @@ class Scene:
 
     # The master
 
-    def master(self) -> Program | None:
-        """The scheduler whose pid the row of the leadership names, while it leads."""
+    def holder(self) -> str:
+        """Who leads, as the row of the leadership names it; "" while nobody does."""
         row = Leadership.objects.filter(expires_at__gt=clock.now()).first()
-        if row is None:
-            return None
-        _, _, told = row.holder.partition("/")
-        pid = told.partition(".")[0]
-        return next((each for each in self.fleet.schedulers if str(each.pid) == pid), None)
+        return row.holder if row else ""
 
-    def another_master(self, kind: str, fallen: int) -> Steps:
-        """Wait until another process than `fallen` leads; note how long it took."""
+    def master(self) -> Program | None:
+        """The scheduler that leads."""
+        name = self.holder().partition("/")[0]
+        return self.fleet[name] if name in self.fleet else None
+
+    def another_master(self, kind: str, fallen: str) -> Steps:
+        """Wait until another holder than `fallen` leads; note how long it took.
+
+        A scheduler that was killed comes back under its name, but as another holder.
+        """
         began = clock.now()
-
-        def is_led() -> bool:
-            master = self.master()
-            return master is not None and master.pid != fallen
-
-        yield Wait(is_led, "another master")
+        yield Wait(lambda: self.holder() not in ("", fallen), "another master")
         self.failovers.append(Failover(kind, (clock.now() - began).total_seconds()))
 
 
