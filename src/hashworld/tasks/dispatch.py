@@ -171,8 +171,12 @@ def _locked(node: Node, host_ids: set[int]) -> dict[int, OpenHost]:
 def _ours(
     host: OpenHost, node: Node, owners: Mapping[int, int | None], loads: dict[int, Load]
 ) -> bool:
-    """Whether the node may take from a host: it holds it, owns its land, or the owner is full."""
-    if node.pk in (host.holder, owners.get(host.land)):
+    """Whether the node may take from a host: it owns its land, or the owner is full.
+
+    Who holds a host keeps it until the owner is half empty: then it is fed no more, is let go
+    when nothing of it is out, and so comes to the owner even if it never runs dry.
+    """
+    if node.pk == owners.get(host.land):
         return True
     owner = loads.get(owners.get(host.land) or 0)
-    return owner is None or not owner.room
+    return owner is None or not (owner.half_empty if host.holder == node.pk else owner.room)

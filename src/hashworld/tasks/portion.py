@@ -37,6 +37,11 @@ class Load:
         return 0 if self.alone else max(0, HELD_PER_TASK * self.max_tasks - self.out)
 
     @property
+    def half_empty(self) -> bool:
+        """Whether it holds no more than it may have in flight, half of what it may hold."""
+        return self.room >= self.max_tasks
+
+    @property
     def worth_a_lease(self) -> bool:
         """Whether the room is more than a scrap: a lease costs much the same whatever its size."""
         return SCRAP * self.room >= self.max_tasks

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from hashworld.nodes import clock, heartbeat
 from hashworld.nodes.lands import land_of
-from hashworld.nodes.models import Land, Node
+from hashworld.nodes.models import Land, Node, NodeState
 from hashworld.tasks import dispatch as dispatching
 from hashworld.tasks import frontier, moves
 from hashworld.tasks.dispatch import LEASE_SIZE, dispatch, load
@@ -148,6 +148,7 @@ def test_a_host_that_is_held_is_given_to_its_holder_alone(nodes: Callable[..., N
     Node.objects.filter(pk=one.pk).update(max_tasks=1)
     assert world.give(two) == []
     Node.objects.filter(pk=one.pk).update(max_tasks=8)
+    Land.objects.update(node=one)
     assert [lease.node_id for lease in world.give()] == [one.pk]
     world.check_books()
 
@@ -225,6 +226,24 @@ def test_a_load_that_lies_on_the_lands_of_one_node_is_shared_by_all(
         world.finish(*map(world.end, world.out(job)))
     assert fetched.total() == 120
     assert all(fetched[name] >= 30 for name in ("one", "two", "three")), fetched
+
+
+def test_a_host_comes_to_the_owner_of_its_land_though_its_holder_never_runs_dry(
+    nodes: Callable[..., Node],
+) -> None:
+    owner, other = nodes("one", max_tasks=4), nodes("two", max_tasks=4)
+    host = next(names(owner))
+    Node.objects.filter(pk=owner.pk).update(state=NodeState.DRAINING)
+    world.hand_in(*(f"http://{host}/{number}" for number in range(40)))
+    [lent] = world.run(other)
+    Node.objects.filter(pk=owner.pk).update(state=NodeState.ALIVE)
+    first, *rest = Task.objects.filter(lease=lent)
+    world.finish(world.end(first))
+    assert world.give(other) == [], "the owner is idle"
+    assert world.give(owner) == [], "its holder has it still"
+    world.finish(*map(world.end, rest))
+    assert [lease.node_id for lease in world.give()] == [owner.pk]
+    world.check_books()
 
 
 def test_the_hosts_of_a_silent_node_go_to_others_at_once(nodes: Callable[..., Node]) -> None:
