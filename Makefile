@@ -1,6 +1,6 @@
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run migrate test test-unit lint fmt bench chaos chaos-quick lock clean
+.PHONY: help demo run migrate test test-long test-unit lint fmt bench chaos chaos-quick lock clean
 
 python := .venv/bin/python
 compile := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -21,6 +21,9 @@ migrate: setup-run ## Bring the database up to date.
 
 test: setup-test ## Run lint and every test, on the embedded footing and on private MariaDB, RabbitMQ and Redis.
 	@scripts/test.sh
+
+test-long: setup-test ## Run the system tests of nodes, schedulers and commands, on both footings.
+	@scripts/test.sh long
 
 test-unit: setup-test ## Run the unit tests alone, which need no server.
 	@$(python) -m pytest tests/unit

@@ -24,16 +24,25 @@ stage() {
     summary+=("$(printf '%-9s %-46s %s' "$verdict" "$name" "$(tail -n 1 "$log" | sed 's/^[= ]*//; s/[= ]*$//')")")
 }
 
+if [ "${1:-}" = long ]; then
+    stage "long system tests, embedded footing" $python -m pytest tests/system -m long
+    stage "long system tests, cluster footing" \
+        $python -m tests.services run -- $python -m pytest tests/system -m long
+    printf '\n== summary\n'
+    printf '%s\n' "${summary[@]}"
+    exit $failed
+fi
+
 stage "style" $python -m ruff check .
 stage "formatting" $python -m ruff format --check .
 stage "types" $python -m mypy
 stage "unit tests" $python -m pytest tests/unit -n 2
 stage "integration tests, embedded footing" $python -m pytest tests/integration -n 2
-stage "system tests, embedded footing" $python -m pytest tests/system
+stage "system tests, embedded footing" $python -m pytest tests/system -m "not long"
 stage "integration tests, cluster footing" \
     $python -m tests.services run -- $python -m pytest tests/integration -n 2
 stage "system tests, cluster footing" \
-    $python -m tests.services run -- $python -m pytest tests/system
+    $python -m tests.services run -- $python -m pytest tests/system -m "not long"
 
 printf '\n== summary\n'
 printf '%s\n' "${summary[@]}"

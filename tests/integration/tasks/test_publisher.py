@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
+import psutil
 import pytest
 from kombu.exceptions import OperationalError as BrokerError
 
@@ -22,6 +23,7 @@ from hashworld.tasks.states import State
 from tests.conftest import WaitUntil
 from tests.integration.tasks import world
 from tests.services import Cluster, RabbitMQ
+from tests.services.service import comes_true
 
 NO_LEASE = 0
 
@@ -47,8 +49,12 @@ def name(rabbitmq: RabbitMQ, publisher: CeleryPublisher) -> str:
 @contextmanager
 def silent(rabbitmq: RabbitMQ) -> Iterator[None]:
     """It takes what is sent to it and answers nothing."""
-    os.killpg(rabbitmq.state.pid, signal.SIGSTOP)
+    leader = psutil.Process(rabbitmq.state.pid)
+    below = leader.children(recursive=True)
+    group = [leader, *(each for each in below if os.getpgid(each.pid) == leader.pid)]
+    os.killpg(leader.pid, signal.SIGSTOP)
     try:
+        assert comes_true(lambda: all(each.status() == psutil.STATUS_STOPPED for each in group), 10)
         yield
     finally:
         os.killpg(rabbitmq.state.pid, signal.SIGCONT)
