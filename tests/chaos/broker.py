@@ -20,7 +20,11 @@ class Broker(ABC):
     def purge(self, nodes: Iterable[str]) -> int:
         """Delete the messages that wait for these nodes; how many there were."""
         with app.connection_for_write() as connection:
-            return sum(node_queue(node)(connection).purge() or 0 for node in nodes)
+            # A node that was only just born may not have declared its queue yet.
+            queues = [node_queue(node)(connection) for node in nodes]
+            for queue in queues:
+                queue.declare()
+            return sum(queue.purge() or 0 for queue in queues)
 
     @abstractmethod
     def away(self) -> AbstractContextManager[None]:

@@ -7,12 +7,20 @@ Trust is counted on the process's monotonic clock from the moment at which a ren
 from collections.abc import Iterable, Mapping
 from threading import Lock
 
+#: Leases are renewed when this share of their time has passed.
+RENEWED_AFTER = 0.2
+#: The share of the lease time that a lease has when it starts. That may be just before its node
+#: falls silent, one renewal after the last beat: it must not outlive that beat by more than others.
+FIRST_SHARE = 1 - RENEWED_AFTER
+#: Trust ends when this share of the time that was granted has passed.
+TRUSTED_SHARE = 0.8
+
 
 class Holdings:
     """The open leases of one node: for each its tasks' keys in the engine, and its trust."""
 
     def __init__(self, lease_seconds: float) -> None:
-        self._trust = lease_seconds * 0.8
+        self._trust = lease_seconds * TRUSTED_SHARE
         self._keys: dict[int, dict[int, int]] = {}
         self._trusted_until: dict[int, float] = {}
         self._lock = Lock()
@@ -21,7 +29,7 @@ class Holdings:
         """Hold a started lease; `keys` gives each task's key in the engine."""
         with self._lock:
             self._keys[lease_id] = dict(keys)
-            self._trusted_until[lease_id] = sent + self._trust
+            self._trusted_until[lease_id] = sent + self._trust * FIRST_SHARE
 
     def renewed(self, lease_ids: Iterable[int], sent: float) -> None:
         """Trust these leases anew."""

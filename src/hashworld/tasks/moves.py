@@ -18,6 +18,7 @@ from hashworld.nodes.models import Node
 from hashworld.tasks import accounts, frontier, kills, parking, rows
 from hashworld.tasks.accounts import Moved
 from hashworld.tasks.attempts import Ended, lost, record, traces
+from hashworld.tasks.holdings import FIRST_SHARE
 from hashworld.tasks.models import SUSPECT, Host, Lease, Task
 from hashworld.tasks.portion import Portion
 from hashworld.tasks.states import MOVES, TERMINAL, State, Verb
@@ -82,7 +83,7 @@ def start(lease_id: int, incarnation: str) -> list[Started]:
     """
     now = clock.now()
     began = Lease.objects.open().filter(pk=lease_id, started_at=None, incarnation=incarnation)
-    if not began.update(started_at=now, expires_at=now + lease_time()):
+    if not began.update(started_at=now, expires_at=now + lease_time() * FIRST_SHARE):
         return []
     # Whom the guarded UPDATE moved is known without having looked before: all that now run.
     rows.update(Task, [lease_id], _state(Verb.START), guard=_in_sources(Verb.START), key="lease_id")

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import timedelta
 from threading import Event, Thread
 from time import monotonic
 
@@ -15,13 +14,13 @@ from django.db import (
     connection,
 )
 
-from hashworld.nodes import clock
+from hashworld.nodes import clock, heartbeat
 from hashworld.nodes.models import Node
 from hashworld.tasks import content, counts, kills, moves, rows
 from hashworld.tasks.attempts import Ended
 from hashworld.tasks.content import Body, Place, Store, freeing
 from hashworld.tasks.counts import Count
-from hashworld.tasks.holdings import Holdings
+from hashworld.tasks.holdings import RENEWED_AFTER, Holdings
 from hashworld.tasks.models import Lease
 from hashworld.tasks.states import Verb
 from hashworld.transaction import retried
@@ -117,7 +116,7 @@ class Writer:
         """Renew and look for kills when it is time, then flush one set."""
         if now >= self._renew_at:
             self._renew(now)
-            self._renew_at = now + settings.ENV.lease_seconds / 3
+            self._renew_at = now + settings.ENV.lease_seconds * RENEWED_AFTER
         if now >= self._watch_at:
             self._watch()
             self._watch_at = now + WATCH_SECONDS
@@ -185,13 +184,17 @@ class Writer:
         return self._store.keep([body for key, body in bodies.items() if key not in known])
 
     def _renew(self, now: float) -> None:
-        """Renew all held leases in one statement; let go of those that are no longer ours."""
+        """Renew all held leases in one statement; let go of those that are no longer ours.
+
+        It is a beat as well, so that no lease outlives its node's last beat by more than its time.
+        """
         self._distrust(now)
         held = self._holdings.leases()
         if not held or not self._turning():
             return
         ours = Lease.objects.open().filter(pk__in=held, incarnation=self._node.incarnation)
-        expires_at = clock.now() + timedelta(seconds=settings.ENV.lease_seconds)
+        expires_at = clock.now() + moves.lease_time()
+        heartbeat.touch(self._node)
         if ours.update(expires_at=expires_at) < len(held):
             kept = set(ours.values_list("pk", flat=True))
             self._let_go([lease_id for lease_id in held if lease_id not in kept])

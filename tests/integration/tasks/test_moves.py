@@ -10,6 +10,7 @@ from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import moves
 from hashworld.tasks.accounts import Moved
+from hashworld.tasks.holdings import FIRST_SHARE
 from hashworld.tasks.models import SUSPECT, Attempt, Host, Job, Lease, Priority, Task
 from hashworld.tasks.portion import Portion
 from hashworld.tasks.states import MOVES, TERMINAL, State, Verb
@@ -180,7 +181,7 @@ def test_a_lease_that_nobody_starts_is_up_long_before_a_started_one(node: Node) 
     lease.refresh_from_db()
     assert lease.started_at is not None
     granted = (lease.expires_at - lease.started_at).total_seconds()
-    assert granted == pytest.approx(settings.ENV.lease_seconds, abs=0.1)
+    assert granted == pytest.approx(settings.ENV.lease_seconds * FIRST_SHARE, abs=0.1)
 
 
 def test_starting_renews_the_lease(node: Node) -> None:

@@ -279,6 +279,15 @@ def test_held_leases_are_renewed(desk: Desk) -> None:
     assert lease.expires_at > soon + timedelta(seconds=10)
 
 
+def test_no_lease_is_renewed_for_longer_than_its_nodes_last_beat(desk: Desk) -> None:
+    running(desk)
+    node = Node.objects.get()
+    Node.objects.update(seen_at=node.seen_at - timedelta(seconds=4))
+    desk.turn(settings.ENV.lease_seconds / 2)
+    node.refresh_from_db()
+    assert Lease.objects.get().expires_at - node.seen_at <= moves.lease_time()
+
+
 def test_leases_are_not_renewed_by_a_node_whose_engine_stands_still(desk: Desk) -> None:
     running(desk)
     before = Lease.objects.get().expires_at
