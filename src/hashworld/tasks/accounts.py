@@ -27,11 +27,17 @@ class Moved(NamedTuple):
 
 
 def settle(
-    verb: Verb, moved: Sequence[Moved], now: datetime, guards: Mapping[int, str] | None = None
+    verb: Verb,
+    moved: Sequence[Moved],
+    now: datetime,
+    guards: Mapping[int, str] | None = None,
+    dues: Mapping[frontier.Pair, datetime] | None = None,
 ) -> None:
     """Keep everything in step with tasks that made a move.
 
     `guards` are conditions in SQL on jobs' rows, by id; raises Overtaken when one does not hold.
+    `dues` says of tasks that wait from now on when the first of each queue is due. The queues of
+    tasks that are leased are kept by the caller, who has locked them.
     """
     if not moved:
         return
@@ -40,8 +46,21 @@ def settle(
         came_back = [task for task in moved if task.state in OUT]
         _lower_leases(Counter(task.lease_id for task in came_back if task.lease_id), now)
         _free_hosts(Counter(task.host_id for task in came_back), now)
-    frontier.refresh(task.host_id for task in moved)
+    _keep_queues(verb, moved, dues or {})
     count(target, [(task.job_id, task.state) for task in moved], now, guards)
+
+
+def _keep_queues(
+    verb: Verb, moved: Sequence[Moved], dues: Mapping[frontier.Pair, datetime]
+) -> None:
+    hosts = {task.host_id for task in moved}
+    if verb is Verb.LEASE:
+        return
+    if any(task.state == State.WAITING for task in moved):
+        frontier.refresh(hosts)
+    else:
+        frontier.arrive(dues)
+        frontier.derive(hosts - {host_id for host_id, _ in dues})
 
 
 def close(lease_ids: Iterable[int], now: datetime) -> None:

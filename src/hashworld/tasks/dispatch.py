@@ -6,13 +6,14 @@ chosen goes under leases; their ids are published after the commit. The cost of 
 the room of the node and not the backlog (docs/design.md).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Land, Node
 from hashworld.tasks import frontier, moves, parking, rows
+from hashworld.tasks.frontier import Pair, Queue
 from hashworld.tasks.models import SUSPECT, Host, Lease
 from hashworld.tasks.portion import ALONE, Due, Load, portions, share
 from hashworld.transaction import retried
@@ -113,11 +114,13 @@ def _lease(node_id: int) -> list[Lease]:
     if node is None or node_id not in loads:
         return []
     calmest = min(loads, key=lambda id_: (loads[id_].out, id_)) == node_id
-    hosts = _hosts(node, loads, calmest, now)
+    queues = frontier.ready(node.pk, now, loads[node.pk].room)
+    hosts = _hosts(node, loads, calmest, queues)
     allowed = {host.id: host.allowed for host in hosts.values()}
-    queues = list(hosts)
-    found = frontier.due(share(queues, allowed, loads[node_id].room), now)
-    due = _open(found)
+    wanted = share(list(hosts), allowed, loads[node_id].room)
+    found = frontier.due(wanted, queues, now)
+    offered = [task for pair, tasks in found.items() for task in tasks[: wanted[pair]]]
+    due = _open(offered)
     chosen = portions(
         due,
         loads[node_id],
@@ -126,10 +129,22 @@ def _lease(node_id: int) -> list[Lease]:
         held={host.id for host in hosts.values() if host.holder == node_id},
         lease_size=LEASE_SIZE,
     )
-    leases = [moves.lease(node, portion) for portion in chosen]
-    # What was ready without a due task was killed or deleted since: derive it anew.
-    frontier.refresh({host_id for host_id, _ in queues} - {task.host_id for task in found})
-    return [lease for lease in leases if lease]
+    kept = {task.task_id for task in due}.difference(*(portion.task_ids for portion in chosen))
+    gone = {task.task_id for task in offered} - kept
+    return moves.lease(node, chosen, _firsts(queues, found, gone, now))
+
+
+def _firsts(
+    queues: Mapping[Pair, Queue], found: Mapping[Pair, list[Due]], gone: set[int], now: datetime
+) -> dict[Queue, Any]:
+    """When the first task of each queue is due once these are gone."""
+    first = {
+        pair: next((task.task_id for task in tasks if task.task_id not in gone), None)
+        for pair, tasks in found.items()
+    }
+    dues = frontier.dues(task_id for task_id in first.values() if task_id)
+    later = frontier.later((pair for pair, task_id in first.items() if not task_id), now)
+    return {queues[pair]: dues[id_] if id_ else later.get(pair) for pair, id_ in first.items()}
 
 
 def _open(due: list[Due]) -> list[Due]:
@@ -141,11 +156,9 @@ def _open(due: list[Due]) -> list[Due]:
 
 
 def _hosts(
-    node: Node, loads: dict[int, Load], calmest: bool, now: datetime
-) -> dict[tuple[int, int], OpenHost]:
+    node: Node, loads: dict[int, Load], calmest: bool, candidates: Collection[Pair]
+) -> dict[Pair, OpenHost]:
     """The hosts to take from, locked, by (host id, lane) in the order of service."""
-    room = loads[node.pk].room
-    candidates = frontier.ready(node.pk, now, room)
     found = _locked(node, {host_id for host_id, _ in candidates})
     lands = {host.land for host in found.values()}
     owners = dict(rows.select(("id", "node_id"), Land, "id", lands))

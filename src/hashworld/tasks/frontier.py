@@ -1,17 +1,19 @@
 """What waits on each host, and since when it may be given out.
 
 Mercator's frontier (Heydon and Najork, 1999) with its back queues in the database: a HostQueue
-row for each host and lane, whose `ready_at` this module derives from the tasks themselves.
+row for each host and lane. Its `due_at`, when the first of its tasks is due, is carried along as
+tasks come and go, for to look it up is dear: the index of what is due keeps the entries of what
+has just been given out until InnoDB has purged them, and the first one stands behind them all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
 from hashworld.tasks import rows
-from hashworld.tasks.models import SUSPECT, HostQueue, Priority
+from hashworld.tasks.models import SUSPECT, HostQueue, Priority, Task
 from hashworld.tasks.portion import Due
 
 REFRESH_CHUNK = 500
@@ -20,45 +22,117 @@ UNION_CHUNK = 100
 #: Lanes in the order in which they are served.
 LANES = (SUSPECT, *sorted(Priority.values, reverse=True))
 
+#: What names a queue: the id of its host, and its lane.
+Pair = tuple[int, int]
+
+
+class Queue(NamedTuple):
+    """A queue as it was read: when the first of its tasks is due, and how often any had come."""
+
+    host_id: int
+    lane: int
+    id: int
+    due_at: Any
+    arrivals: int
+
+
 _HOST = "FROM tasks_host AS h WHERE h.id = tasks_hostqueue.host_id"
-_REFRESH = (
+_DERIVE = (
     f"UPDATE tasks_hostqueue SET holder_id = (SELECT h.holder_id {_HOST}), ready_at = {{later}}("  # noqa: S608
-    f"(SELECT h.next_at {_HOST} AND NOT h.paused AND h.`out` < h.ahead),"
-    " (SELECT t.due_at FROM tasks_task AS t WHERE t.host_id = tasks_hostqueue.host_id"
-    " AND t.lane = tasks_hostqueue.lane ORDER BY t.due_at LIMIT 1))"
+    f"(SELECT h.next_at {_HOST} AND NOT h.paused AND h.`out` < h.ahead), due_at)"
+)
+_LOOK_UP = (
+    "UPDATE tasks_hostqueue SET arrivals = arrivals + 1, due_at = (SELECT t.due_at"
+    " FROM tasks_task AS t WHERE t.host_id = tasks_hostqueue.host_id"
+    " AND t.lane = tasks_hostqueue.lane ORDER BY t.due_at LIMIT 1)"
 )
 
 
 def open_lanes(lanes: Iterable[tuple[int, int]]) -> None:
     """Make sure that there is a queue for each (host id, lane)."""
     pairs = sorted(set(lanes))
-    rows.insert(HostQueue, ("host_id", "lane"), pairs, ignore=True)
+    columns = ("host_id", "lane", "arrivals")
+    rows.insert(HostQueue, columns, [(*pair, 0) for pair in pairs], ignore=True)
 
 
 def refresh(host_ids: Iterable[int]) -> None:
-    """Derive the queues of these hosts anew; call it in the transaction that changed anything.
+    """Look up what is due first in all queues of these hosts, and derive the rest of them.
 
-    A queue is ready when its earliest task is due and the host may be asked again; it is never
+    Right after whatever change, and slow; call it in the transaction of the change.
+    """
+    for chunk in rows.chunks(sorted(set(host_ids)), REFRESH_CHUNK):
+        where, _ = rows.within("host_id", chunk)
+        _lock(where)
+        with connection.cursor() as cursor:
+            cursor.execute(f"{_LOOK_UP} WHERE {where}")
+        _derive(where)
+
+
+def derive(host_ids: Iterable[int]) -> None:
+    """Keep the queues in step with their hosts, in the transaction that changed these.
+
+    A queue is ready when its first task is due and the host may be asked again; it is never
     ready while the host is paused or has as many tasks out as it may.
     """
     for chunk in rows.chunks(sorted(set(host_ids)), REFRESH_CHUNK):
         where, _ = rows.within("host_id", chunk)
-        # Locked first: what the UPDATE reads is then no older than the last change by another.
-        rows.lock(("id",), HostQueue, where, [])
-        with connection.cursor() as cursor:
-            # Null when either moment is: GREATEST of MySQL and MAX of SQLite agree in this.
-            later = "GREATEST" if connection.vendor == "mysql" else "MAX"
-            cursor.execute(f"{_REFRESH.format(later=later)} WHERE {where}")
+        _lock(where)
+        _derive(where)
 
 
-def ready(node_id: int, now: datetime, limit: int) -> list[tuple[int, int]]:
-    """(host id, lane) of queues that a node may be given from, in the order of service.
+def arrive(dues: Mapping[Pair, datetime]) -> None:
+    """Take account of tasks that wait from now on, the first of each queue at these moments.
+
+    Call it in the transaction that lets them wait, for queues that are there.
+    """
+    for lane in sorted({lane for _, lane in dues}):
+        moments = {host_id: rows.stamp(due) for (host_id, at), due in dues.items() if at == lane}
+        for hosts in rows.chunks(sorted(moments), REFRESH_CHUNK):
+            sql, values = rows.chosen("host_id", {host_id: moments[host_id] for host_id in hosts})
+            earlier = f"due_at = {_function('LEAST', 'MIN')}(COALESCE(due_at, {sql}), {sql})"
+            sets = [rows.more("arrivals", 1), (earlier, values + values)]
+            rows.update(HostQueue, hosts, sets, f"lane = {lane:d}", key="host_id")
+    for hosts in rows.chunks(sorted({host_id for host_id, _ in dues}), REFRESH_CHUNK):
+        _derive(rows.within("host_id", hosts)[0])
+
+
+def advance(firsts: Mapping[Queue, Any]) -> None:
+    """Say when the first of what is left in each queue is due, None if nothing is left.
+
+    A queue in which something has come since it was read stays as it is: what it says is then
+    too early at worst, and who looks there finds out.
+    """
+    if firsts:
+        dues = rows.case("due_at", {queue.id: due_at for queue, due_at in firsts.items()})
+        sql, values = rows.chosen("id", {queue.id: queue.arrivals for queue in firsts})
+        ids = [queue.id for queue in firsts]
+        rows.update(HostQueue, ids, [dues], f"arrivals = {sql}" % tuple(values))
+
+
+def _lock(where: str) -> None:
+    """What is read after this is no older than the last change by another."""
+    rows.lock(("id",), HostQueue, where, [])
+
+
+def _derive(where: str) -> None:
+    with connection.cursor() as cursor:
+        # Null when either moment is: both agree in this.
+        later = _function("GREATEST", "MAX")
+        cursor.execute(f"{_DERIVE.format(later=later)} WHERE {where}")
+
+
+def _function(mysql: str, sqlite: str) -> str:
+    return mysql if connection.vendor == "mysql" else sqlite
+
+
+def ready(node_id: int, now: datetime, limit: int) -> dict[Pair, Queue]:
+    """The queues that a node may be given from, in the order of service.
 
     Lane after lane; in each first those of hosts that the node holds, then those that nobody
     holds, and of each kind at most `limit`, the longest ready first.
     """
     part = (
-        "SELECT * FROM (SELECT host_id, lane FROM tasks_hostqueue"
+        "SELECT * FROM (SELECT host_id, lane, id, due_at, arrivals FROM tasks_hostqueue"
         " WHERE holder_id {} AND lane = %s AND ready_at <= %s ORDER BY ready_at LIMIT %s) AS q"
     )
     parts: list[str] = []
@@ -68,7 +142,7 @@ def ready(node_id: int, now: datetime, limit: int) -> list[tuple[int, int]]:
         parameters += [node_id, *(bounds := (lane, rows.stamp(now), limit)), *bounds]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(parts), parameters)
-        return list(cursor.fetchall())
+        return {(row[0], row[1]): Queue._make(row) for row in cursor.fetchall()}
 
 
 def waiting_since(node_ids: Iterable[int], now: datetime) -> datetime | None:
@@ -91,20 +165,48 @@ def waiting_since(node_ids: Iterable[int], now: datetime) -> datetime | None:
     return min(moments, default=None)
 
 
-def due(queues: dict[tuple[int, int], int], now: datetime) -> list[Due]:
-    """The due tasks, queue after queue, of each at most as many as it says."""
-    found: list[Due] = []
+def due(
+    wanted: Mapping[Pair, int], queues: Mapping[Pair, Queue], now: datetime
+) -> dict[Pair, list[Due]]:
+    """The due tasks of queues as they were read, of each at most as many as is wanted and one more.
+
+    Nothing that waits is due before what its queue says is first; to begin there spares the index.
+    """
+    found: dict[Pair, list[Due]] = {pair: [] for pair in wanted}
     part = (
         "SELECT * FROM (SELECT id, host_id, lane, losses, job_id FROM tasks_task"
-        " WHERE host_id = %s AND lane = %s AND due_at <= %s ORDER BY due_at LIMIT %s) AS q"
+        " WHERE host_id = %s AND lane = %s AND due_at >= %s AND due_at <= %s"
+        " ORDER BY due_at LIMIT %s) AS q"
     )
-    for chunk in rows.chunks(queues.items(), UNION_CHUNK):
-        parameters = [
-            value
-            for (host_id, lane), limit in chunk
-            for value in (host_id, lane, rows.stamp(now), limit)
-        ]
-        with connection.cursor() as cursor:
-            cursor.execute(" UNION ALL ".join([part] * len(chunk)), parameters)
-            found += map(Due._make, cursor.fetchall())
+    asked = [
+        (*pair, queues[pair].due_at, rows.stamp(now), limit + 1) for pair, limit in wanted.items()
+    ]
+    for row in _union(part, asked):
+        task = Due._make(row)
+        found[task.host_id, task.lane].append(task)
     return found
+
+
+def dues(task_ids: Iterable[int]) -> dict[int, Any]:
+    """When these tasks are due, as the database tells it."""
+    return dict(rows.select(("id", "due_at"), Task, "id", task_ids))
+
+
+def later(pairs: Iterable[Pair], now: datetime) -> dict[Pair, Any]:
+    """When the first of those tasks of each queue is due that are not due yet, if there is one."""
+    part = (
+        "SELECT * FROM (SELECT host_id, lane, due_at FROM tasks_task"
+        " WHERE host_id = %s AND lane = %s AND due_at > %s ORDER BY due_at LIMIT 1) AS q"
+    )
+    found = _union(part, [(*pair, rows.stamp(now)) for pair in pairs])
+    return {(host_id, lane): due_at for host_id, lane, due_at in found}
+
+
+def _union(part: str, parameters: Sequence[Sequence[Any]]) -> Iterator[Any]:
+    """The rows of one SELECT after the other, each with its own parameters."""
+    for chunk in rows.chunks(parameters, UNION_CHUNK):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                " UNION ALL ".join([part] * len(chunk)), [value for row in chunk for value in row]
+            )
+            yield from cursor.fetchall()

@@ -198,13 +198,16 @@ class Host(models.Model):
 class HostQueue(models.Model):
     """The waiting tasks of one host in one lane.
 
-    `ready_at` is when the next of them may be given out, null when none may; it and `holder` are
-    derived (`hashworld.tasks.frontier.refresh`), so that dispatch finds work by index alone.
+    `due_at` is when the first of them is due, null when none waits. `ready_at`, when it may be
+    given out, null when it may not, and `holder` follow from it and from the host
+    (`hashworld.tasks.frontier`), so that dispatch finds work by index alone.
     """
 
     host = models.ForeignKey(Host, on_delete=models.CASCADE, db_constraint=False, db_index=False)
     lane = models.PositiveSmallIntegerField()
     holder = reference(Node, null=True)
+    due_at = models.DateTimeField(null=True)
+    arrivals = models.PositiveBigIntegerField(default=0, help_text="How often tasks have come.")
     ready_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -9,16 +9,14 @@ from it: leases, hosts, queues, counters. Who is not among the moved has lost th
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
-
-from django.conf import settings
+from typing import Any, NamedTuple
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import accounts, frontier, kills, parking, rows
 from hashworld.tasks.accounts import Moved
 from hashworld.tasks.attempts import Ended, lost, record, traces
-from hashworld.tasks.holdings import FIRST_SHARE
+from hashworld.tasks.lifetimes import first_time, start_time
 from hashworld.tasks.models import SUSPECT, Host, Lease, Task
 from hashworld.tasks.portion import Portion
 from hashworld.tasks.states import MOVES, TERMINAL, State, Verb
@@ -44,34 +42,44 @@ class Started(NamedTuple):
 
 
 @retried
-def lease(node: Node, portion: Portion) -> Lease | None:
-    """Put due tasks under a new lease of `node`; None when not one of them was still waiting.
+def lease(
+    node: Node, portions: Iterable[Portion], firsts: Mapping[frontier.Queue, Any] | None = None
+) -> list[Lease]:
+    """Put due tasks under new leases of `node`, of each portion those that are still waiting.
 
     The caller holds the rows of their hosts, which are the node's or nobody's; they become the
-    node's. The lease must be started before it expires, which is soon: what is only queued is
-    taken back at no cost.
+    node's. `firsts` says when the first of what is left in their queues is due. A lease must be
+    started before it expires, which is soon: what is only queued is taken back at no cost.
     """
     now = clock.now()
-    moved = _take(Verb.LEASE, ids=portion.task_ids)
-    if not moved:
-        return None
+    moved: list[Moved] = []
+    leases = []
+    for portion in portions:
+        if taken := _take(Verb.LEASE, ids=portion.task_ids):
+            leases.append(_lease(node, portion, taken, now))
+            moved += taken
+    out = Counter(task.host_id for task in moved)
+    rows.add(Host, "out", out)
+    rows.update(Host, out, [rows.put("holder_id", node.pk)])
+    frontier.advance(firsts or {})
+    frontier.derive({*out, *(queue.host_id for queue in firsts or ())})
+    # Whoever paused or killed a job must not see anything of it leased afterwards.
+    guards = dict.fromkeys((task.job_id for task in moved), parking.NOT_HELD)
+    accounts.settle(Verb.LEASE, moved, now, guards)
+    return leases
+
+
+def _lease(node: Node, portion: Portion, taken: Sequence[Moved], now: datetime) -> Lease:
     new = Lease.objects.create(
         node=node,
         incarnation=node.incarnation,
-        size=len(moved),
-        left=len(moved),
+        size=len(taken),
+        left=len(taken),
         suspicion=portion.suspicion,
         created_at=now,
         expires_at=now + start_time(),
     )
-    _write(Verb.LEASE, moved, rows.put("lease_id", new.pk), NOT_WAITING)
-    out = Counter(task.host_id for task in moved)
-    rows.add(Host, "out", out)
-    rows.update(Host, out, [rows.put("holder_id", node.pk)])
-    # Whoever paused or killed a job must not see anything of it leased afterwards.
-    accounts.settle(
-        Verb.LEASE, moved, now, dict.fromkeys((t.job_id for t in moved), parking.NOT_HELD)
-    )
+    _write(Verb.LEASE, taken, rows.put("lease_id", new.pk), NOT_WAITING)
     return new
 
 
@@ -83,7 +91,7 @@ def start(lease_id: int, incarnation: str) -> list[Started]:
     """
     now = clock.now()
     began = Lease.objects.open().filter(pk=lease_id, started_at=None, incarnation=incarnation)
-    if not began.update(started_at=now, expires_at=now + lease_time() * FIRST_SHARE):
+    if not began.update(started_at=now, expires_at=now + first_time()):
         return []
     # Whom the guarded UPDATE moved is known without having looked before: all that now run.
     rows.update(Task, [lease_id], _state(Verb.START), guard=_in_sources(Verb.START), key="lease_id")
@@ -200,11 +208,7 @@ def _kill(task_ids: Sequence[int], asked_at: datetime | None = None) -> int:
         "killed",
     )
     kills.ask(running, asked_at or now)
-    end = [
-        NOT_WAITING,
-        rows.put("error", "killed"),
-        rows.put("finished_at", rows.stamp(now)),
-    ]
+    end = [NOT_WAITING, rows.put("error", "killed"), rows.put("finished_at", rows.stamp(now))]
     _write(Verb.KILL, running, *end, ("attempts = attempts + 1", []))
     _write(Verb.KILL, others, *end)
     accounts.settle(Verb.KILL, moved, now)
@@ -222,16 +226,6 @@ def _retry(task_ids: Sequence[int]) -> int:
     )
     _wait(Verb.RETRY, [task._replace(losses=0) for task in moved], now, fresh)
     return len(moved)
-
-
-def lease_time() -> timedelta:
-    """How long a lease is good for."""
-    return timedelta(seconds=settings.ENV.lease_seconds)
-
-
-def start_time() -> timedelta:
-    """How soon a lease must be started."""
-    return lease_time() / 3
 
 
 def _take(
@@ -284,15 +278,21 @@ def _wait(
         return
     lanes = parking.lanes(moved, lane)
     paused = {task.job_id: int(lanes[task.id] is None) for task in moved}
-    due = {id_: rows.stamp(now + timedelta(seconds=s)) for id_, s in (delays or {}).items()}
-    frontier.open_lanes((t.host_id, at) for t in moved if (at := lanes[t.id]) is not None)
+    due = {id_: now + timedelta(seconds=s) for id_, s in (delays or {}).items()}
+    dues: dict[frontier.Pair, datetime] = {}
+    for task in moved:
+        if (at := lanes[task.id]) is not None:
+            own = due.get(task.id, now)
+            dues[task.host_id, at] = min(own, dues.get((task.host_id, at), own))
+    frontier.open_lanes(dues)
     _write(
         verb,
         moved,
-        rows.case("due_at", due) if due else rows.put("due_at", rows.stamp(now)),
+        rows.case("due_at", {t.id: rows.stamp(due.get(t.id, now)) for t in moved}),
         rows.case("lane", lanes),
         rows.put("lease_id", None),
         *sets,
     )
     # A job paused or resumed since would leave tasks where nobody looks for them.
-    accounts.settle(verb, moved, now, {id_: f"paused = {is_}" for id_, is_ in paused.items()})
+    held = {id_: f"paused = {is_}" for id_, is_ in paused.items()}
+    accounts.settle(verb, moved, now, held, dues)

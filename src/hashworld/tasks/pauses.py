@@ -60,7 +60,7 @@ def _set_hosts(host_ids: Collection[int], *, paused: bool, reason: str) -> int:
     hosts = Host.objects.select_for_update().filter(pk__in=host_ids).order_by("pk")
     before = dict(hosts.values_list("pk", "paused"))
     Host.objects.filter(pk__in=before).update(paused=paused, pause_reason=reason)
-    frontier.refresh(before)
+    frontier.derive(before)
     return sum(was != paused for was in before.values())
 
 

@@ -5,7 +5,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
 
 from hashworld.celery import node_queue
-from hashworld.tasks import moves
+from hashworld.tasks.lifetimes import start_time
 
 TAKE_LEASE = "hashworld.take_lease"
 #: How long the broker may take to confirm.
@@ -39,7 +39,7 @@ class CeleryPublisher:
                     producer=producer,
                     retry=False,
                     confirm_timeout=CONFIRM_SECONDS,
-                    expiration=moves.start_time().total_seconds(),
+                    expiration=start_time().total_seconds(),
                     ignore_result=True,
                 )
             except Exception as error:

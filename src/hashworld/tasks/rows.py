@@ -130,21 +130,25 @@ def more(column: str, amount: int) -> Assignment:
 
 def case(column: str, values: Mapping[int, Any]) -> Assignment:
     """A value for each row, keyed by id."""
-    if len(set(values.values())) == 1:
-        return put(column, next(iter(values.values())))
-    sql, parameters = _by_id(sorted(values.items()))
+    sql, parameters = chosen("id", values)
     return f"{_quoted(column)} = {sql}", parameters
 
 
-def _by_id(pairs: Sequence[tuple[int, Any]]) -> Assignment:
-    """A binary search by id: a plain CASE of n branches would cost n steps for each of n rows."""
+def chosen(key: str, values: Mapping[int, Any]) -> Assignment:
+    """An expression with the value for each row, by a column that is one of the keys."""
+    alike = len(set(values.values())) == 1
+    return _searched(key, sorted(values.items())[:1] if alike else sorted(values.items()))
+
+
+def _searched(key: str, pairs: Sequence[tuple[int, Any]]) -> Assignment:
+    """A binary search: a plain CASE of n branches would cost n steps for each of n rows."""
     if len(pairs) == 1:
         value = pairs[0][1]
         return (str(value), []) if type(value) is int else ("%s", [value])
     middle = len(pairs) // 2
-    lower, lower_values = _by_id(pairs[:middle])
-    upper, upper_values = _by_id(pairs[middle:])
-    sql = f"CASE WHEN id < {int(pairs[middle][0])} THEN {lower} ELSE {upper} END"
+    lower, lower_values = _searched(key, pairs[:middle])
+    upper, upper_values = _searched(key, pairs[middle:])
+    sql = f"CASE WHEN {key} < {int(pairs[middle][0])} THEN {lower} ELSE {upper} END"
     return sql, lower_values + upper_values
 
 

@@ -194,7 +194,7 @@ class _Intake:
             _TASK_COLUMNS,
             [(job.pk, hosts[u.host], u.url, _hash(u), lane, due_at, *_TASK_START) for u in fresh],
         )
-        frontier.refresh(used)
+        frontier.arrive(dict.fromkeys(((host_id, lane) for host_id in used), now))
         self._mark(job, waiting=F("waiting") + len(fresh), touched_at=now)
         return job, len(fresh)
 

@@ -21,6 +21,7 @@ from hashworld.tasks.attempts import Ended
 from hashworld.tasks.content import Body, Place, Store, freeing
 from hashworld.tasks.counts import Count
 from hashworld.tasks.holdings import RENEWED_AFTER, Holdings
+from hashworld.tasks.lifetimes import lease_time
 from hashworld.tasks.models import Lease
 from hashworld.tasks.states import Verb
 from hashworld.transaction import retried
@@ -193,7 +194,7 @@ class Writer:
         if not held or not self._turning():
             return
         ours = Lease.objects.open().filter(pk__in=held, incarnation=self._node.incarnation)
-        expires_at = clock.now() + moves.lease_time()
+        expires_at = clock.now() + lease_time()
         heartbeat.touch(self._node)
         if ours.update(expires_at=expires_at) < len(held):
             kept = set(ours.values_list("pk", flat=True))

@@ -9,8 +9,10 @@ from django.db import connections, transaction
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
-from hashworld.tasks import frontier, moves
+from hashworld.tasks import frontier, moves, rows
+from hashworld.tasks.frontier import Pair, Queue
 from hashworld.tasks.models import SUSPECT, Host, HostQueue, Priority, Task
+from hashworld.tasks.portion import Due
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.submit import submit
 from tests.integration.tasks import world
@@ -24,6 +26,16 @@ def queue(lane: int = Priority.NORMAL, host: str = "a.example") -> HostQueue:
 
 def refresh() -> None:
     frontier.refresh(Host.objects.values_list("pk", flat=True))
+
+
+def due(wanted: dict[Pair, int], now: datetime) -> dict[Pair, list[Due]]:
+    queues = {
+        (queue.host_id, queue.lane): Queue(
+            queue.host_id, queue.lane, queue.pk, rows.stamp(queue.due_at), queue.arrivals
+        )
+        for queue in HostQueue.objects.all()
+    }
+    return frontier.due(wanted, queues, now)
 
 
 def test_a_queue_is_ready_since_its_earliest_task_is_due() -> None:
@@ -41,8 +53,8 @@ def test_a_queue_is_not_ready_before_its_host_may_be_asked_again(node: Node) -> 
     Host.objects.update(next_at=later)
     refresh()
     assert queue().ready_at == later
-    assert frontier.ready(node.pk, clock.now(), 10) == []
-    assert frontier.ready(node.pk, later, 10) == [(queue().host_id, Priority.NORMAL)]
+    assert frontier.ready(node.pk, clock.now(), 10) == {}
+    assert list(frontier.ready(node.pk, later, 10)) == [(queue().host_id, Priority.NORMAL)]
 
 
 def test_each_lane_has_a_queue_of_its_own(node: Node) -> None:
@@ -167,9 +179,9 @@ def test_due_tasks_come_queue_after_queue_each_bounded() -> None:
     world.hand_in(*world.pages(5), *world.pages(5, "b.example"))
     a, b = Host.objects.order_by("name").values_list("pk", flat=True)
     lane = Priority.NORMAL
-    found = frontier.due({(b, lane): 2, (a, lane): 3}, clock.now())
-    assert [task.host_id for task in found] == [b, b, a, a, a]
-    assert len({task.task_id for task in found}) == 5
+    found = due({(b, lane): 1, (a, lane): 2}, clock.now())
+    assert [(host_id, len(tasks)) for (host_id, _), tasks in found.items()] == [(b, 2), (a, 3)]
+    assert len({task.task_id for tasks in found.values() for task in tasks}) == 5
 
 
 def test_more_queues_than_one_statement_takes_are_read_in_parts(
@@ -178,7 +190,8 @@ def test_more_queues_than_one_statement_takes_are_read_in_parts(
     monkeypatch.setattr(frontier, "UNION_CHUNK", 2)
     world.hand_in(*(f"http://h{i}.example/" for i in range(5)))
     queues = dict.fromkeys(HostQueue.objects.values_list("host_id", "lane"), 1)
-    assert len(frontier.due(queues, clock.now())) == 5
+    found = due(queues, clock.now())
+    assert [len(tasks) for tasks in found.values()] == [1] * 5
 
 
 def test_a_task_that_is_not_due_is_not_found(node: Node) -> None:
@@ -187,8 +200,9 @@ def test_a_task_that_is_not_due_is_not_found(node: Node) -> None:
     world.finish(world.end(Task.objects.get(), Verb.RETRY_LATER, delay=60))
     [pair] = HostQueue.objects.values_list("host_id", "lane")
     now: datetime = clock.now()
-    assert frontier.due({pair: 1}, now) == []
-    assert len(frontier.due({pair: 1}, now + timedelta(seconds=61))) == 1
+    assert due({pair: 1}, now) == {pair: []}
+    [task] = due({pair: 1}, now + timedelta(seconds=61))[pair]
+    assert frontier.dues([task.task_id])[task.task_id] == frontier.later([pair], now)[pair]
 
 
 def test_two_that_change_a_host_at_once_do_not_leave_its_queue_asleep(node: Node) -> None:

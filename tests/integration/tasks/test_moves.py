@@ -10,9 +10,8 @@ from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import moves
 from hashworld.tasks.accounts import Moved
-from hashworld.tasks.holdings import FIRST_SHARE
+from hashworld.tasks.lifetimes import first_time
 from hashworld.tasks.models import SUSPECT, Attempt, Host, Job, Lease, Priority, Task
-from hashworld.tasks.portion import Portion
 from hashworld.tasks.states import MOVES, TERMINAL, State, Verb
 from tests.integration.tasks import world
 
@@ -39,7 +38,7 @@ def in_state(state: State) -> Task:
 
 
 def lease(task: Task) -> None:
-    moves.lease(Node.objects.get(), Portion([task.pk]))
+    world.lease(Node.objects.get(), task.pk)
 
 
 def start(task: Task) -> None:
@@ -123,8 +122,8 @@ def test_a_host_with_an_interval_rests_for_it_once_it_is_let_go(node: Node) -> N
 def test_two_leases_for_the_same_tasks_take_them_once(node: Node) -> None:
     job = world.hand_in(*world.pages(2))
     ids = [task.pk for task in world.tasks(job)]
-    assert moves.lease(node, Portion(ids)) is not None
-    assert moves.lease(node, Portion(ids)) is None
+    assert world.lease(node, *ids)
+    assert not world.lease(node, *ids)
     assert Lease.objects.count() == 1
     world.check_books()
 
@@ -133,8 +132,7 @@ def test_a_task_killed_before_the_lease_is_left_out_of_it(node: Node) -> None:
     job = world.hand_in(*world.pages(2))
     first, second = (task.pk for task in world.tasks(job))
     moves.kill([first])
-    lease = moves.lease(node, Portion([first, second]))
-    assert lease is not None
+    [lease] = world.lease(node, first, second)
     assert (lease.size, lease.left) == (1, 1)
     assert Task.objects.get(pk=first).state == State.KILLED
     world.check_books()
@@ -181,7 +179,7 @@ def test_a_lease_that_nobody_starts_is_up_long_before_a_started_one(node: Node) 
     lease.refresh_from_db()
     assert lease.started_at is not None
     granted = (lease.expires_at - lease.started_at).total_seconds()
-    assert granted == pytest.approx(settings.ENV.lease_seconds * FIRST_SHARE, abs=0.1)
+    assert granted == pytest.approx(first_time().total_seconds(), abs=0.1)
 
 
 def test_starting_renews_the_lease(node: Node) -> None:

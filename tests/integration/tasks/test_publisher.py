@@ -15,8 +15,8 @@ import pytest
 from kombu.exceptions import OperationalError as BrokerError
 
 from hashworld.celery import app, node_queue
-from hashworld.tasks import moves
 from hashworld.tasks.dispatch import dispatch
+from hashworld.tasks.lifetimes import start_time
 from hashworld.tasks.models import Lease
 from hashworld.tasks.publisher import CeleryPublisher
 from hashworld.tasks.states import State
@@ -116,4 +116,4 @@ def test_no_node_judges_by_its_own_clock_whether_a_message_is_too_late() -> None
         message = node_queue(name)(connection).get(no_ack=True)
     assert message is not None
     assert message.headers["expires"] is None
-    assert int(message.properties["expiration"]) == moves.start_time().total_seconds() * 1000
+    assert int(message.properties["expiration"]) == start_time().total_seconds() * 1000

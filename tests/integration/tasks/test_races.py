@@ -15,7 +15,6 @@ from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import moves
 from hashworld.tasks.models import Attempt, Host, HostQueue, Job, Kill, Lease, Task
-from hashworld.tasks.portion import Portion
 from hashworld.tasks.states import State, Verb
 from tests.integration.tasks import world
 
@@ -34,8 +33,7 @@ def running(node: Node, number: int) -> list[Task]:
     """Tasks that run, each under a lease of its own, two on each host."""
     job = world.hand_in(*(f"http://h{i // 2}.example/{i}" for i in range(number)))
     for task in world.tasks(job):
-        lease = moves.lease(node, Portion([task.pk]))
-        assert lease is not None
+        [lease] = world.lease(node, task.pk)
         moves.start(lease.pk, node.incarnation)
     return world.tasks(job)
 

@@ -19,6 +19,7 @@ from hashworld.tasks.attempts import Ended
 from hashworld.tasks.content import Place
 from hashworld.tasks.content.packs import PackStore
 from hashworld.tasks.holdings import Holdings
+from hashworld.tasks.lifetimes import lease_time
 from hashworld.tasks.models import Attempt, Content, Job, Kill, Lease, Minute, Task
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.writer import FLUSH_ROWS, Writer
@@ -285,7 +286,7 @@ def test_no_lease_is_renewed_for_longer_than_its_nodes_last_beat(desk: Desk) -> 
     Node.objects.update(seen_at=node.seen_at - timedelta(seconds=4))
     desk.turn(settings.ENV.lease_seconds / 2)
     node.refresh_from_db()
-    assert Lease.objects.get().expires_at - node.seen_at <= moves.lease_time()
+    assert Lease.objects.get().expires_at - node.seen_at <= lease_time()
 
 
 def test_leases_are_not_renewed_by_a_node_whose_engine_stands_still(desk: Desk) -> None:

@@ -62,7 +62,7 @@ class HostAdmin(LargeAdmin):
     ) -> None:
         """Write the limits alone and let the host's queues follow them."""
         obj.save(update_fields=(*LIMITS, "ahead"))
-        frontier.refresh([obj.pk])
+        frontier.derive([obj.pk])
 
     @admin.action(description="Pause: give out nothing more", permissions=["change"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Host]) -> None:

@@ -244,6 +244,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('lane', models.PositiveSmallIntegerField()),
+                ('due_at', models.DateTimeField(null=True)),
+                ('arrivals', models.PositiveBigIntegerField(default=0, help_text='How often tasks have come.')),
                 ('ready_at', models.DateTimeField(null=True)),
                 ('holder', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, to='nodes.node')),
                 ('host', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, to='tasks.host')),
