@@ -16,7 +16,6 @@ import brotli  # type: ignore[import-untyped]
 from charset_normalizer import from_bytes
 
 from .errors import BodyError, ErrorKind
-from .exchange import header
 from .limits import KIB, MIB, FetchLimits
 
 if sys.version_info >= (3, 14):
@@ -95,7 +94,7 @@ def decode(raw: bytes, headers: Headers, limits: FetchLimits) -> bytes:
     return body
 
 
-def charset_of(body: bytes, headers: Headers) -> str:
+def charset_of(body: bytes, content_type: str) -> str:
     """The Python codec to read the decoded `body` with, passing `errors="replace"`.
 
     In order: byte order mark, Content-Type, declaration in the first 4 KiB, UTF-8 if it is
@@ -105,23 +104,15 @@ def charset_of(body: bytes, headers: Headers) -> str:
         for mark, codec in _BOMS:
             if body.startswith(mark):
                 return codec
-    content_type = header(headers, "content-type") or ""
-    parameter = _CHARSET.search(content_type)
-    named = _codec(parameter[1]) if parameter else None
-    if named:
-        return named
-    media_type = _media_type(content_type)
-    if media_type and not _TEXT.match(media_type):
-        return "latin-1"
-    return _declared(body) or _detected(body)
+    return _named(content_type) or _declared(body) or _detected(body)
 
 
-def title_of(body: bytes, charset: str, headers: Headers) -> str:
+def title_of(body: bytes, charset: str, content_type: str) -> str:
     """The title of an HTML page on one line, at most 300 characters; empty if it has none.
 
     Looks at the first 64 KiB. Control and bidirectional formatting characters are dropped.
     """
-    media_type = _media_type(header(headers, "content-type") or "")
+    media_type = _media_type(content_type)
     if media_type not in _HTML and (media_type or not body[:KIB].lstrip().startswith(b"<")):
         return ""
     if charset.startswith(("utf-16", "utf-32")):
@@ -223,6 +214,17 @@ def _encodings(headers: Headers) -> list[str]:
     return [name for name in names if name not in ("", "identity")]
 
 
+@lru_cache(maxsize=256)
+def _named(content_type: str) -> str | None:
+    """The codec that a Content-Type names or implies, if it does either."""
+    parameter = _CHARSET.search(content_type)
+    if parameter and (named := _codec(parameter[1])):
+        return named
+    media_type = _media_type(content_type)
+    return "latin-1" if media_type and not _TEXT.match(media_type) else None
+
+
+@lru_cache(maxsize=256)
 def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 

@@ -47,6 +47,8 @@ class OpenHost(NamedTuple):
         return self.ahead - self.out
 
 
+_NODE = ("id", "name", "incarnation")
+_OPEN_LEASE = ("node_id", "`left`", "suspicion")
 _OPEN_HOST = ("id", "land", "holder_id", "ahead", "`out`")
 
 
@@ -84,8 +86,7 @@ def _publish(publisher: Publisher, leases: Sequence[Lease]) -> int:
 def load(now: datetime) -> dict[int, Load]:
     """What each node that may be given work holds at this moment."""
     held: dict[int, list[tuple[int, int]]] = {}
-    leases = Lease.objects.open().order_by().values_list("node_id", "left", "suspicion")
-    for node_id, left, suspicion in leases:
+    for node_id, left, suspicion in rows.find(_OPEN_LEASE, Lease, "closed_at IS NULL"):
         held.setdefault(node_id, []).append((left, suspicion))
     return {
         node_id: _load(max_tasks, held.get(node_id, []))
@@ -109,10 +110,11 @@ def _load(max_tasks: int, leases: Iterable[tuple[int, int]]) -> Load:
 def _lease(node_id: int) -> list[Lease]:
     """Choose and lease tasks for one node, in one transaction that holds the node's row."""
     now = clock.now()
-    node = Node.objects.select_for_update().available(now).filter(pk=node_id).first()
+    locked = rows.lock(_NODE, Node, "id = %s", [node_id])
     loads = load(now)
-    if node is None or node_id not in loads:
+    if not locked or node_id not in loads:
         return []
+    node = Node(**dict(zip(_NODE, locked[0], strict=True)))
     calmest = min(loads, key=lambda id_: (loads[id_].out, id_)) == node_id
     queues = frontier.ready(node.pk, now, loads[node.pk].room)
     hosts = _hosts(node, loads, calmest, queues)

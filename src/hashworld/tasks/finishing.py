@@ -64,18 +64,17 @@ def finish(
         timings=tuple(None if phase is None else phase * 1000 for phase in phases),
     )
     if body is not None:
-        _attach(ended, body, response)
+        _attach(ended, body, header(response.headers, "content-type") or "")
     return ended
 
 
-def _attach(ended: Ended, body: bytes, response: Response) -> None:
-    headers = response.headers
+def _attach(ended: Ended, body: bytes, content_type: str) -> None:
     ended.sha256 = hashlib.sha256(body).hexdigest()
     ended.size = len(body)
     ended.compressed = content.compress(body)
-    ended.content_type = (header(headers, "content-type") or "")[:100]
-    ended.charset = page.charset_of(body, headers)
-    ended.title = page.title_of(body, ended.charset, headers)
+    ended.content_type = content_type[:100]
+    ended.charset = page.charset_of(body, content_type)
+    ended.title = page.title_of(body, ended.charset, content_type)
 
 
 def _wish(response: Response, error: ErrorKind | None) -> float | None:

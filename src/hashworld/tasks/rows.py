@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 #: Characters of one INSERT: far below max_allowed_packet, whose default is 16 MiB or more.
 STATEMENT = 512 * 1024
+#: Rows of one INSERT that returns any: SQLite takes 32,766 parameters.
+RETURNED = 500
 
 
 def insert(
@@ -28,9 +30,7 @@ def insert(
     """
     if not rows:
         return 0
-    verb = connection.ops.insert_statement(on_conflict=OnConflict.IGNORE if ignore else None)
-    names = ", ".join(map(_quoted, columns))
-    head = f"{verb} {model._meta.db_table} ({names}) VALUES "
+    head = _insert_into(model, columns, ignore=ignore)
     inserted = 0
     with connection.cursor() as cursor:
         if connection.vendor == "mysql" and not any(isinstance(v, bytes) for v in rows[0]):
@@ -41,6 +41,37 @@ def insert(
             cursor.executemany(f"{head}({_marks(columns)})", rows)
             inserted = int(cursor.rowcount)
     return inserted
+
+
+def insert_new(
+    model: type[models.Model],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    returning: Sequence[str],
+) -> list[Any]:
+    """Insert those of `rows` that break no unique constraint; some columns of what is new.
+
+    For databases that can do so: `connection.features.can_return_rows_from_bulk_insert`.
+    """
+    head, found = _insert_into(model, columns, ignore=True), []
+    tail = f" RETURNING {', '.join(map(_quoted, returning))}"
+    with connection.cursor() as cursor:
+        if connection.vendor == "mysql":
+            for values in _texts(rows):
+                cursor.execute(head + values + tail)
+                found += cursor.fetchall()
+        else:
+            marks = f"({_marks(columns)})"
+            for chunk in chunks(rows, RETURNED):
+                values = ", ".join([marks] * len(chunk))
+                cursor.execute(head + values + tail, [value for row in chunk for value in row])
+                found += cursor.fetchall()
+    return found
+
+
+def _insert_into(model: type[models.Model], columns: Sequence[str], *, ignore: bool) -> str:
+    verb = connection.ops.insert_statement(on_conflict=OnConflict.IGNORE if ignore else None)
+    return f"{verb} {model._meta.db_table} ({', '.join(map(_quoted, columns))}) VALUES "
 
 
 def upsert(
@@ -213,13 +244,7 @@ def select(
         return []
     where, parameters = within(key, wanted)
     suffix = " LOCK IN SHARE MODE" if shared and connection.features.has_select_for_update else ""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {', '.join(map(_quoted, columns))} FROM {model._meta.db_table}"  # noqa: S608
-            f" WHERE {where}{suffix}",
-            parameters,
-        )
-        return list(cursor.fetchall())
+    return list(find(list(map(_quoted, columns)), model, where + suffix, parameters))
 
 
 def lock(
@@ -227,10 +252,16 @@ def lock(
 ) -> Any:
     """Select rows in the order of their ids and hold them until the transaction ends."""
     suffix = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    return find(columns, model, f"{where} ORDER BY id{suffix}", values)
+
+
+def find(
+    columns: Sequence[str], model: type[models.Model], where: str, values: Sequence[Any] = ()
+) -> Any:
+    """Select rows by a condition in SQL."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {', '.join(columns)} FROM {model._meta.db_table}"  # noqa: S608
-            f" WHERE {where} ORDER BY id{suffix}",
+            f"SELECT {', '.join(columns)} FROM {model._meta.db_table} WHERE {where}",  # noqa: S608
             values,
         )
         return cursor.fetchall()

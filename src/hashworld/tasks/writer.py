@@ -228,14 +228,15 @@ class _Freed(Exception):
 def _record(batch: Sequence[Ended], places: Sequence[Place], node_id: int) -> set[int]:
     """Contents, attempts and states of one set, in one transaction; the tasks recorded."""
     now = clock.now()
-    kept = content.register(places, now)
-    ids = content.hold({ended.sha256 for ended in batch if ended.sha256})
+    made = content.register(places, now)
+    ids = made | content.hold({e.sha256 for e in batch if e.sha256} - made.keys())
     for ended in batch:
         # Set anew at every try: ids of a transaction that was rolled back name nothing.
         ended.content_id = ids.get(ended.sha256)
     if any(ended.sha256 and ended.content_id is None for ended in batch):
         raise _Freed
     recorded = moves.finish(batch, now)
+    kept = [place for place in places if place.sha256 in made]
     counts.add(now, _counts(batch, recorded, node_id, kept))
     if refused := {e.content_id for e in batch if e.task_id not in recorded and e.content_id}:
         freeing.free(refused, now)

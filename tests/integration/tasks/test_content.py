@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from hashworld.nodes import clock
 from hashworld.tasks import content
@@ -50,19 +51,30 @@ def test_a_body_is_registered_once(store: Store) -> None:
     assert content.known([body().sha256, "0" * 64]) == {body().sha256: first.pk}
 
 
+@pytest.fixture(params=[True, False], ids=["with RETURNING", "without"])
+def returning(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MySQL cannot tell what an INSERT has inserted; MariaDB and SQLite can."""
+    if connection.features.can_return_rows_from_bulk_insert:
+        features = connection.features
+        monkeypatch.setattr(features, "can_return_columns_from_insert", request.param)
+
+
+@pytest.mark.usefixtures("returning")
 def test_where_another_was_quicker_its_place_stands() -> None:
     now = clock.now()
     one, two = (Place("a" * 64, 5, 5, "packs", pack) for pack in ("one", "two"))
-    assert content.register([one], now) == [one]
-    assert content.register([two], now) == []
+    assert list(content.register([one], now)) == [one.sha256]
+    assert content.register([two], now) == {}
     assert Content.objects.get().pack == "one"
 
 
+@pytest.mark.usefixtures("returning")
 def test_what_is_new_of_a_set_is_told_from_what_another_has_kept() -> None:
     old, new = Place("a" * 64, 5, 5, "packs", "one"), Place("b" * 64, 5, 5, "packs", "two")
     content.register([old], clock.now())
     again = Place("a" * 64, 5, 5, "packs", "two")
-    assert content.register([again, new], clock.now()) == [new]
+    made = content.register([again, new], clock.now())
+    assert made == {new.sha256: Content.objects.get(sha256=new.sha256).pk}
 
 
 def test_a_content_tells_when_it_was_made() -> None:

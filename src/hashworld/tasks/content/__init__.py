@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from threading import local
 
+from django.db import connection
+
 from hashworld.tasks import rows
 from hashworld.tasks.content import blobs
 from hashworld.tasks.content.blobs import BlobStore
@@ -26,6 +28,9 @@ else:
 LEVEL = 1
 
 __all__ = ["Body", "Place", "Store", "compress", "hold", "known", "read", "register", "store_for"]
+
+
+_COLUMNS = ("sha256", "size", "stored", "store", "pack", "offset", "created_at")
 
 
 class _Compressor(local):
@@ -65,31 +70,29 @@ def hold(hashes: Iterable[str]) -> dict[str, int]:
     return {sha256: id_ for sha256, id_, _ in found}
 
 
-def register(places: Sequence[Place], created_at: datetime) -> Sequence[Place]:
-    """Name the places of newly kept bodies; those that are named now.
+def register(places: Sequence[Place], created_at: datetime) -> dict[str, int]:
+    """Name the places of newly kept bodies; the ids of the contents made here, by SHA-256.
 
     Where another node was quicker with the same body, its row stands.
     """
     if not places:
-        return ()
-    stamp = rows.stamp(created_at)
-    inserted = rows.insert(
-        Content,
-        ("sha256", "size", "stored", "store", "pack", "offset", "created_at"),
-        [(p.sha256, p.size, p.stored, p.store, p.pack, p.offset, stamp) for p in places],
-        ignore=True,
-    )
-    new = places if inserted == len(places) else _own(places, created_at)
+        return {}
+    made = _insert(places, created_at)
     # After their contents: the same order as that in which both are freed.
-    blobs.write(new)
-    return new
+    blobs.write([place for place in places if place.sha256 in made])
+    return made
 
 
-def _own(places: Sequence[Place], created_at: datetime) -> list[Place]:
-    """Those of the places that contents made at this moment name."""
-    found = Content.objects.filter(sha256__in=[place.sha256 for place in places])
-    named = set(found.filter(created_at=created_at).values_list("sha256", "pack", "offset"))
-    return [place for place in places if (place.sha256, place.pack, place.offset) in named]
+def _insert(places: Sequence[Place], created_at: datetime) -> dict[str, int]:
+    stamp = rows.stamp(created_at)
+    new = [(p.sha256, p.size, p.stored, p.store, p.pack, p.offset, stamp) for p in places]
+    if connection.features.can_return_rows_from_bulk_insert:
+        return dict(rows.insert_new(Content, _COLUMNS, new, ("sha256", "id")))
+    rows.insert(Content, _COLUMNS, new, ignore=True)
+    ours = {(place.sha256, place.pack, place.offset) for place in places}
+    found = Content.objects.filter(sha256__in=[p.sha256 for p in places], created_at=created_at)
+    named = found.values_list("id", "sha256", "pack", "offset")
+    return {sha256: id_ for id_, sha256, *at in named if (sha256, *at) in ours}
 
 
 def read(content: Content) -> bytes:
