@@ -1,6 +1,6 @@
 """Rows written in sets, by plain SQL that MySQL and SQLite both take."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from time import monotonic
@@ -9,12 +9,15 @@ from typing import Any, TypeVar
 from django.db import connection, models
 from django.db.models.constants import OnConflict
 
+from hashworld.tasks import literals
+
 T = TypeVar("T")
 
-#: Characters of one INSERT: far below max_allowed_packet, whose default is 16 MiB or more.
-STATEMENT = 512 * 1024
+
 #: Rows of one INSERT that returns any: SQLite takes 32,766 parameters.
 RETURNED = 500
+#: The first chunk of what comes in time is this part of a whole one.
+FIRST = 16
 
 
 def insert(
@@ -34,7 +37,7 @@ def insert(
     inserted = 0
     with connection.cursor() as cursor:
         if connection.vendor == "mysql" and not any(isinstance(v, bytes) for v in rows[0]):
-            for values in _texts(rows):
+            for values in literals.tuples(rows):
                 cursor.execute(head + values)
                 inserted += int(cursor.rowcount)
         else:
@@ -57,7 +60,7 @@ def insert_new(
     tail = f" RETURNING {', '.join(map(_quoted, returning))}"
     with connection.cursor() as cursor:
         if connection.vendor == "mysql":
-            for values in _texts(rows):
+            for values in literals.tuples(rows):
                 cursor.execute(head + values + tail)
                 found += cursor.fetchall()
         else:
@@ -101,36 +104,6 @@ def upsert(
             f" ({', '.join([*map(_quoted, key), *names])}) VALUES {marks} {then} {', '.join(sets)}",
             [value for row in rows for value in row],
         )
-
-
-def _texts(rows: Sequence[Sequence[Any]]) -> Iterator[str]:
-    """The rows as SQL for MySQL, in parts of some hundred kilobytes.
-
-    The driver's executemany quotes value by value, which takes as long as the database does; most
-    columns of a set hold one value or numbers, and these are quoted column by column here.
-    """
-    literal = connection.connection.literal
-    columns = [_literals(literal, column) for column in zip(*rows, strict=True)]
-    part: list[str] = []
-    size = 0
-    for values in zip(*columns, strict=True):
-        part.append("(" + ",".join(values) + ")")
-        size += len(part[-1])
-        if size > STATEMENT:
-            yield ",".join(part)
-            part, size = [], 0
-    if part:
-        yield ",".join(part)
-
-
-def _literals(literal: Callable[[Any], bytes], column: Sequence[Any]) -> list[str]:
-    if set(map(type, column)) == {int}:
-        return list(map(str, column))
-    distinct = set(column)
-    if len(distinct) < len(column) / 8:
-        known = {value: literal(value).decode() for value in distinct}
-        return [known[value] for value in column]
-    return [literal(value).decode() for value in column]
 
 
 def stamp(moment: datetime | None) -> Any:
@@ -283,14 +256,18 @@ def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def in_time(items: Iterable[T], size: int, seconds: float) -> Iterator[list[T]]:
-    """The same, but of no more than came in so many seconds where they come slowly."""
+    """The same, but of no more than came in so many seconds where they come slowly.
+
+    The first ones are smaller, so that whoever waits for them can begin.
+    """
     chunk: list[T] = []
+    enough = max(1, size // FIRST)
     began = 0.0
     for item in items:
         began = began if chunk else monotonic()
         chunk.append(item)
-        if len(chunk) >= size or monotonic() > began + seconds:
+        if len(chunk) >= enough or monotonic() > began + seconds:
             yield chunk
-            chunk = []
+            chunk, enough = [], min(size, 4 * enough)
     if chunk:
         yield chunk
