@@ -124,7 +124,7 @@ def _lease(node_id: int) -> list[Lease]:
     offered = [task for pair, tasks in found.items() for task in tasks[: wanted[pair]]]
     due = _open(offered)
     chosen = portions(
-        due,
+        _fair(due, node, hosts.values(), loads),
         loads[node_id],
         allowed,
         calmest=calmest,
@@ -186,7 +186,7 @@ def _locked(node: Node, host_ids: set[int]) -> dict[int, OpenHost]:
 def _ours(
     host: OpenHost, node: Node, owners: Mapping[int, int | None], loads: dict[int, Load]
 ) -> bool:
-    """Whether the node may take from a host: it owns its land, or the owner is full.
+    """Whether the node may take from a host: it owns its land, or the owner has enough to do.
 
     Who holds a host keeps it until the owner is half empty: then it is fed no more, is let go
     when nothing of it is out, and so comes to the owner even if it never runs dry.
@@ -194,4 +194,22 @@ def _ours(
     if node.pk == owners.get(host.land):
         return True
     owner = loads.get(owners.get(host.land) or 0)
-    return owner is None or not (owner.half_empty if host.holder == node.pk else owner.room)
+    if owner is None or not owner.room:
+        return True
+    return not owner.half_empty and (host.holder == node.pk or loads[node.pk].half_empty)
+
+
+def _fair(
+    due: list[Due], node: Node, hosts: Collection[OpenHost], loads: Mapping[int, Load]
+) -> list[Due]:
+    """The tasks without those that a node with more than enough leaves to half empty ones.
+
+    It takes no free host, and of those that it holds it feeds only its share on, so that the others
+    come free even if they never run dry.
+    """
+    idle = sum(load.half_empty for id_, load in loads.items() if id_ != node.pk)
+    held = sorted({host.id for host in hosts if host.holder == node.pk})
+    if not idle or not held or len(due) < loads[node.pk].room:
+        return due
+    kept = set(held[: -(-len(held) // (idle + 1))])
+    return [task for task in due if task.host_id in kept or task.losses]

@@ -18,7 +18,7 @@ from hashworld.nodes.models import Land, Node, NodeState
 from hashworld.tasks import dispatch as dispatching
 from hashworld.tasks import frontier, moves
 from hashworld.tasks.dispatch import LEASE_SIZE, dispatch, load
-from hashworld.tasks.models import SUSPECT, Host, Job, Lease, Priority, Task
+from hashworld.tasks.models import SUSPECT, Attempt, Host, Job, Lease, Priority, Task
 from hashworld.tasks.portion import HELD_PER_TASK
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.submit import submit
@@ -208,9 +208,9 @@ def test_one_dispatch_leaves_no_node_idle_beside_anothers_backlog(
     world.run(one)
     world.finish(world.end(Task.objects.filter(state=State.RUNNING)[0]))
     world.give()
-    loads = load(one.seen_at)
-    assert loads[two.pk].out > 0
-    assert loads[one.pk].room == 0
+    assert load(one.seen_at)[two.pk].room == 0
+    world.give()
+    assert load(one.seen_at)[one.pk].room == 0
 
 
 def test_a_load_that_lies_on_the_lands_of_one_node_is_shared_by_all(
@@ -226,6 +226,28 @@ def test_a_load_that_lies_on_the_lands_of_one_node_is_shared_by_all(
         world.finish(*map(world.end, world.out(job)))
     assert fetched.total() == 120
     assert all(fetched[name] >= 30 for name in ("one", "two", "three")), fetched
+
+
+def test_hosts_that_never_run_dry_are_shared_with_a_node_that_idles(
+    nodes: Callable[..., Node],
+) -> None:
+    owner, other = nodes("one", max_tasks=8), nodes("two", max_tasks=8)
+    found = names(owner)
+    hosts = [next(found) for _ in range(6)]
+    job = world.hand_in(*(f"http://{host}/{page}" for page in range(20) for host in hosts))
+    while Task.objects.exclude(state=State.SUCCEED).exists():
+        world.run()
+        world.finish(*map(world.end, world.out(job)[::2]))
+    assert Attempt.objects.filter(node=other).count() > 30, "no host ran dry by itself for long"
+    world.check_books()
+
+
+def test_a_single_host_stays_with_the_node_that_has_it(nodes: Callable[..., Node]) -> None:
+    owner, _ = nodes("one", max_tasks=8), nodes("two", max_tasks=8)
+    job = world.hand_in(*world.pages(100, next(names(owner))))
+    while Task.objects.exclude(state=State.SUCCEED).exists():
+        assert {lease.node_id for lease in world.run()} <= {owner.pk}
+        world.finish(*map(world.end, world.out(job)[::2]))
 
 
 def test_a_host_comes_to_the_owner_of_its_land_though_its_holder_never_runs_dry(
