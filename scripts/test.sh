@@ -37,10 +37,10 @@ stage "style" $python -m ruff check .
 stage "formatting" $python -m ruff format --check .
 stage "types" $python -m mypy
 stage "unit tests" $python -m pytest tests/unit -n 2
-stage "integration tests, embedded footing" $python -m pytest tests/integration -n 2
+stage "integration tests, embedded footing" $python -m pytest tests/integration -n 2 --dist loadgroup
 stage "system tests, embedded footing" $python -m pytest tests/system -m "not long"
 stage "integration tests, cluster footing" \
-    $python -m tests.services run -- $python -m pytest tests/integration -n 2
+    $python -m tests.services run -- $python -m pytest tests/integration -n 2 --dist loadgroup
 stage "system tests, cluster footing" \
     $python -m tests.services run -- $python -m pytest tests/system -m "not long"
 

@@ -25,6 +25,9 @@ from tests.integration.tasks import world
 from tests.services import Cluster, RabbitMQ
 from tests.services.service import comes_true
 
+#: One after the other: whoever else uses the broker must not find it silent.
+pytestmark = pytest.mark.xdist_group("broker")
+
 NO_LEASE = 0
 
 
