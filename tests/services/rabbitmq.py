@@ -13,6 +13,9 @@ from tests.services.service import Service, ServiceError, find_binary, free_port
 # The script behind Debian's wrapper: the wrapper insists on the system's rabbitmq account and HOME.
 DEBIAN_SCRIPT = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
+#: How often `rabbitmqctl` is asked that says it cannot reach its node.
+CONTROL_TRIES = 5
+
 CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{port}
 default_user = hashworld
@@ -94,17 +97,23 @@ class RabbitMQ(Service):
         return [str(find_binary("rabbitmq-server"))]
 
     def control(self, *arguments: str) -> str:
-        """What `rabbitmqctl` answers; raises ServiceError when it refuses."""
+        """What `rabbitmqctl` answers; raises ServiceError when it refuses.
+
+        On a busy machine it does not always reach the node at once: it is asked again then.
+        """
         beside = Path(DEBIAN_SCRIPT).with_name("rabbitmqctl")
         program = str(beside) if beside.exists() else str(find_binary("rabbitmqctl"))
         environment = {**os.environ, **self.environment()}
-        done = subprocess.run(
-            [program, "-q", "-n", environment["RABBITMQ_NODENAME"], *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        for _ in range(CONTROL_TRIES):
+            done = subprocess.run(
+                [program, "-q", "-n", environment["RABBITMQ_NODENAME"], *arguments],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode != os.EX_UNAVAILABLE:
+                break
         if done.returncode:
             raise ServiceError(f"rabbitmqctl {' '.join(arguments)}: {done.stdout}{done.stderr}")
         return done.stdout
