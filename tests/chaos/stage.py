@@ -116,13 +116,16 @@ class Stage:
         """The nodes that stand still."""
         return [node for node in self.fleet.nodes if node.is_frozen()]
 
-    def lose_messages(self, load: int) -> None:
+    def lose_messages(self, load: int, patience: float = PATIENCE) -> None:
         """Hand in `load` pages while all nodes stand still, and delete the messages to them."""
+        deadline = monotonic() + patience
         for _ in range(PREFETCHED + 2):
             before = set(self._on_their_way())
             self.load(load // (PREFETCHED + 2))
-            self.wait(partial(self._others_than, before), "leases on their way")
-        self.wait(lambda: self.broker.purge(self.names()), "messages to delete")
+            left = deadline - monotonic()
+            self.wait(partial(self._others_than, before), "leases on their way", left)
+        left = deadline - monotonic()
+        self.wait(lambda: self.broker.purge(self.names()), "messages to delete", left)
 
     @contextmanager
     def standstill(self) -> Iterator[None]:

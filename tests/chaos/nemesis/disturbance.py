@@ -37,9 +37,10 @@ def drain_node(scene: Scene, name: str, dice: Random) -> Steps:
     """It is asked to stop under load: it leaves, and nothing counts as lost."""
     yield Wait(lambda: scene.stage.held(name), f"work on {name}")
     incarnation = scene.stage.incarnation(name)
+    before = scene.ledger.losses(incarnation)  # it may have been cut off in an earlier round
     program = scene.fleet.release(name)
     yield Wait(lambda: not program.is_alive(), f"the end of {name}")
-    losses = scene.ledger.losses(incarnation)
+    losses = scene.ledger.losses(incarnation) - before
     scene.fleet.launch(name)
     yield from scene.joined(name)
     if program.wait() or losses:

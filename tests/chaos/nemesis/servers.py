@@ -15,6 +15,7 @@ from hashworld.tasks.publisher import CeleryPublisher
 from tests.chaos.nemesis.plan import Steps
 from tests.chaos.nemesis.scene import Scene, passed
 from tests.chaos.proxy import PASS, Weather
+from tests.chaos.stage import StageError
 
 #: Seconds for which a server refuses: well below a lease.
 REFUSING = 5.0
@@ -24,8 +25,9 @@ LOCKED = 2.0
 CLASHED = (1213, 1205)
 #: How often somebody else takes the same locks in another order.
 CLASHES = 30
-#: Pages handed in while nobody reads their messages.
-UNREAD = 100
+#: Pages handed in while nobody reads their messages; how often that is tried, and for how many
+#: seconds all stand still: so few that nobody loses a lease.
+UNREAD, TRIES, STANDSTILL = 100, 4, 6.0
 #: How often each of so many leases is delivered again.
 TIMES, LEASES = 5, 10
 #: A slow network, and for how many seconds: three leases.
@@ -118,9 +120,20 @@ def close_a_connection(scene: Scene, name: str, dice: Random) -> Steps:
 
 
 def purge_queues(scene: Scene, name: str, dice: Random) -> Steps:
-    """Messages to all nodes are deleted before they are read."""
-    with scene.stage.standstill():
-        scene.stage.lose_messages(UNREAD)
+    """Messages to all nodes are deleted before they are read.
+
+    A node that froze amid a transaction holds the others up until all are suspected and are given
+    nothing: then they all go on for a while, and freeze again.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            with scene.stage.standstill():
+                scene.stage.lose_messages(UNREAD, patience=STANDSTILL)
+            break
+        except StageError:
+            if not left:
+                raise
+        yield from _everybody_takes_leases(scene)
     yield from _everybody_takes_leases(scene)
 
 
