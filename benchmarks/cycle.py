@@ -83,9 +83,7 @@ class Cycle:
             node,
             self._holdings,
             Weightless(),
-            cancel=lambda keys: None,
             freed=lambda: None,
-            turning=lambda: True,
             failed=_failed,
         )
         self._process = psutil.Process()
@@ -131,7 +129,7 @@ class Cycle:
 
     def _flush(self) -> None:
         while len(self._holdings):
-            self._writer.run_once(monotonic())
+            self._writer.run_once()
 
 
 def _timed(work: Callable[[], R]) -> tuple[R, float]:

@@ -35,7 +35,7 @@ POINTS = {
     "body kept, not named": ("hashworld.tasks.content.packs:PackStore.keep", AFTER),
     "recorded, not committed": ("hashworld.tasks.moves:finish", AFTER),
     "committed, not told": ("hashworld.tasks.writer:_record", AFTER),
-    "renewed, not noted": ("hashworld.tasks.writer:Writer._renew", AFTER),
+    "renewed, not noted": ("hashworld.tasks.renewal:Renewer._renew", AFTER),
 }
 
 

@@ -42,12 +42,12 @@ def settle(
     if not moved:
         return
     target = MOVES[verb].target
-    if target not in OUT:
-        came_back = [task for task in moved if task.state in OUT]
-        _lower_leases(Counter(task.lease_id for task in came_back if task.lease_id), now)
-        _free_hosts(Counter(task.host_id for task in came_back), now)
+    came_back = [task for task in moved if task.state in OUT and target not in OUT]
+    _free_hosts(Counter(task.host_id for task in came_back), now)
     _keep_queues(verb, moved, dues or {})
     count(target, [(task.job_id, task.state) for task in moved], now, guards)
+    # Last of all: a renewal waits for these rows, and must not wait for long.
+    _lower_leases(Counter(task.lease_id for task in came_back if task.lease_id), now)
 
 
 def _keep_queues(
@@ -110,7 +110,7 @@ def count(
 ) -> None:
     """Keep the jobs' counters for tasks given as (job id, former state).
 
-    Last in the transaction, for the jobs' rows are the busiest.
+    Late in the transaction, for the jobs' rows are the busiest.
     """
     by_job: dict[int, Counter[int]] = {}
     for (job_id, state), number in Counter(moved).items():

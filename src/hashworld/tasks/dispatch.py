@@ -8,18 +8,22 @@ the room of the node and not the backlog (docs/design.md).
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Land, Node
 from hashworld.tasks import frontier, moves, parking, rows
 from hashworld.tasks.frontier import Pair, Queue
+from hashworld.tasks.lifetimes import start_time
 from hashworld.tasks.models import SUSPECT, Host, Lease
 from hashworld.tasks.portion import ALONE, Due, Load, portions, share
 from hashworld.transaction import retried
 
 #: The most tasks of one lease.
 LEASE_SIZE = 512
+#: The part of the time in which a lease must be started that making it may take.
+TOO_SLOW = 0.1
 
 
 class Publisher(Protocol):
@@ -133,7 +137,17 @@ def _lease(node_id: int) -> list[Lease]:
     )
     kept = {task.task_id for task in due}.difference(*(portion.task_ids for portion in chosen))
     gone = {task.task_id for task in offered} - kept
-    return moves.lease(node, chosen, _firsts(queues, found, gone, now))
+    began = monotonic()
+    leases = moves.lease(node, chosen, _firsts(queues, found, gone, now))
+    if monotonic() > began + TOO_SLOW * start_time().total_seconds():
+        _stamp(leases)
+    return leases
+
+
+def _stamp(leases: Sequence[Lease]) -> None:
+    """Let the time in which leases must be started begin now: making them took much of it."""
+    made = Lease.objects.filter(pk__in=[lease.pk for lease in leases])
+    made.update(expires_at=clock.now() + start_time())
 
 
 def _firsts(

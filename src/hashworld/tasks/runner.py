@@ -21,6 +21,7 @@ from hashworld.tasks.attempts import Ended
 from hashworld.tasks.finishing import Running, finish
 from hashworld.tasks.holdings import Holdings
 from hashworld.tasks.models import Lease
+from hashworld.tasks.renewal import Renewer
 from hashworld.tasks.states import Verb
 from hashworld.tasks.writer import Writer
 
@@ -31,7 +32,7 @@ STUCK_SECONDS = 10.0
 
 
 class Runner:
-    """One engine, its finishing thread and its writer, for as long as the process lives."""
+    """One engine and the threads around it, for as long as the process lives."""
 
     def __init__(self, node: Node) -> None:
         env = settings.ENV
@@ -53,8 +54,14 @@ class Runner:
             node,
             self.holdings,
             self._store,
-            cancel=self._cancel,
             freed=lambda: dispatcher.nudge(node.pk),
+            failed=stop_process,
+        )
+        self._renewer = Renewer(
+            node,
+            self.holdings,
+            cancel=self._cancel,
+            give_back=self._writer.give_back,
             turning=lambda: monotonic() - self._engine.ticked_at < STUCK_SECONDS,
             failed=stop_process,
         )
@@ -75,6 +82,7 @@ class Runner:
         """Start all threads."""
         self._engine.start()
         self._writer.start()
+        self._renewer.start()
         self._finisher.start()
 
     def take(self, lease_id: int) -> int:
@@ -86,11 +94,13 @@ class Runner:
             moves.release([lease_id])
             return 0
         sent = monotonic()
-        started = moves.start(lease_id, self.node.incarnation)
         try:
+            started = moves.start(lease_id, self.node.incarnation)
             loaded = requests.load(lease_id, started)
         except Exception:
-            moves.release([lease_id])
+            # It may have started all the same, and nobody would renew it. The writer goes on
+            # trying until the database is back.
+            self._writer.give_back([lease_id])
             raise
         for running, request in loaded:
             request.key = next(self._keys)
@@ -160,6 +170,7 @@ class Runner:
         self._responses.put(None)
         self._finisher.join()
         self._writer.stop(timeout=10)
+        self._renewer.stop(timeout=10)
         self._store.close()
         ours = Lease.objects.open().filter(node=self.node, incarnation=self.node.incarnation)
         left = moves.release(list(ours.values_list("pk", flat=True)))

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable
 from functools import partial
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 import structlog
@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 GC_THRESHOLD = 20_000
 
 _runner: Runner | None = None
+_sweeping = Lock()
 
 
 @app.task(name=TAKE_LEASE)
@@ -38,8 +39,16 @@ def take_lease(lease_id: int) -> None:
 
 @app.task(name="hashworld.dispatch")
 def dispatch_sweep() -> None:
-    """Give due tasks to nodes with room; every second, for what no nudge has found."""
-    dispatch(CeleryPublisher(app))
+    """Give due tasks to nodes with room; every second, for what no nudge has found.
+
+    Where the database is far away it takes longer than until the next one, which goes without:
+    the pool's threads are wanted for leases that must be started in time.
+    """
+    if _sweeping.acquire(blocking=False):
+        try:
+            dispatch(CeleryPublisher(app))
+        finally:
+            _sweeping.release()
 
 
 @app.task(name="hashworld.reap")

@@ -1,12 +1,10 @@
-"""The one thread of a node that writes: it flushes ended tries in sets and renews the leases."""
+"""The one thread of a node that writes: it flushes ended tries in sets."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from threading import Event, Thread
-from time import monotonic
 
 import structlog
-from django.conf import settings
 from django.db import (
     DatabaseError,
     InterfaceError,
@@ -14,15 +12,13 @@ from django.db import (
     connection,
 )
 
-from hashworld.nodes import clock, heartbeat
+from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import content, counts, kills, moves, rows
 from hashworld.tasks.attempts import Ended
 from hashworld.tasks.content import Body, Place, Store, freeing
 from hashworld.tasks.counts import Count
-from hashworld.tasks.holdings import RENEWED_AFTER, Holdings
-from hashworld.tasks.lifetimes import lease_time
-from hashworld.tasks.models import Lease
+from hashworld.tasks.holdings import Holdings
 from hashworld.tasks.states import Verb
 from hashworld.transaction import retried
 
@@ -30,8 +26,6 @@ log = structlog.get_logger(__name__)
 
 FLUSH_ROWS = 500
 FLUSH_SECONDS = 0.2
-#: How soon a kill reaches a running fetch, at most (contract C8 asks for 2 s).
-WATCH_SECONDS = 1.0
 #: The pause after a database or a disk that failed.
 FAILED_SECONDS = 1.0
 
@@ -39,10 +33,8 @@ FAILED_SECONDS = 1.0
 class Writer:
     """Takes ended tries from any thread and records them.
 
-    `cancel` is given the engine's keys of tasks that are no longer the node's; `freed` is called
-    after each flush; `turning` tells whether the engine still turns: work that is not being done
-    must not be renewed (contract C5). `failed` is called when the thread ends by a fault of ours:
-    a node that cannot write must not go on.
+    `freed` is called after each flush, `failed` when the thread ends by a fault of ours: a node
+    that cannot write must not go on.
     """
 
     def __init__(
@@ -51,25 +43,20 @@ class Writer:
         holdings: Holdings,
         store: Store,
         *,
-        cancel: Callable[[Iterable[int]], None],
         freed: Callable[[], None],
-        turning: Callable[[], bool],
         failed: Callable[[], None],
     ) -> None:
         self._node = node
         self._holdings = holdings
         self._store = store
-        self._cancel = cancel
         self._freed = freed
-        self._turning = turning
         self._failed = failed
-        self._to_release: list[int] = []
         self._ended: deque[Ended] = deque()
+        self._to_release: deque[int] = deque()
         #: (lease id, task id) of fetches that do not go on and have no result that counts
         self._cut: deque[tuple[int, int]] = deque()
         self._wake = Event()
         self._stopping = False
-        self._renew_at = self._watch_at = 0.0
         self._thread = Thread(target=self._loop, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -84,6 +71,10 @@ class Writer:
     def cut(self, pairs: Iterable[tuple[int, int]]) -> None:
         """Hand over fetches that were cut off, as (lease id, task id); returns at once."""
         self._cut.extend(pairs)
+
+    def give_back(self, lease_ids: Iterable[int]) -> None:
+        """Hand over leases that this node does not hold, or no longer; returns at once."""
+        self._to_release.extend(lease_ids)
 
     def stop(self, timeout: float) -> None:
         """Flush what is there and end the thread."""
@@ -101,11 +92,10 @@ class Writer:
             self._wake.wait(FLUSH_SECONDS)
             self._wake.clear()
             try:
-                self.run_once(monotonic())
+                self.run_once()
             except (DatabaseError, InterfaceError, OSError) as error:
                 log.warning("could not write; trying again", error=str(error))
                 connection.close()
-                self._distrust(monotonic())
                 Event().wait(FAILED_SECONDS)
             except Exception:
                 log.exception("the writer failed; the node stops")
@@ -113,19 +103,13 @@ class Writer:
                 break
         connection.close()
 
-    def run_once(self, now: float) -> None:
-        """Renew and look for kills when it is time, then flush one set."""
-        if now >= self._renew_at:
-            self._renew(now)
-            self._renew_at = now + settings.ENV.lease_seconds * RENEWED_AFTER
-        if now >= self._watch_at:
-            self._watch()
-            self._watch_at = now + WATCH_SECONDS
+    def run_once(self) -> None:
+        """Flush one set, and settle what has no result."""
         self._flush()
         self._settle_cut()
-        if self._to_release and not self._ended:
-            moves.release(self._to_release)
-            self._to_release = []
+        # What has ended under a lease that goes back counts, if it is recorded before.
+        if not self._ended:
+            self._release()
 
     def _flush(self) -> None:
         batch = [self._ended.popleft() for _ in range(min(FLUSH_ROWS, len(self._ended)))]
@@ -159,6 +143,15 @@ class Writer:
             raise
         self._holdings.done(pairs)
 
+    def _release(self) -> None:
+        """Give leases back, but none that is held after all because its message came twice."""
+        lease_ids = {self._to_release.popleft() for _ in range(len(self._to_release))}
+        try:
+            moves.release(sorted(lease_ids.difference(self._holdings.leases())))
+        except (DatabaseError, InterfaceError):
+            self._to_release.extend(lease_ids)
+            raise
+
     def _record(self, batch: list[Ended]) -> set[int]:
         try:
             return self._keep_and_record(batch)
@@ -183,41 +176,6 @@ class Writer:
         bodies = {e.sha256: Body(e.sha256, e.size, e.compressed) for e in batch if e.sha256}
         known = content.known(bodies)
         return self._store.keep([body for key, body in bodies.items() if key not in known])
-
-    def _renew(self, now: float) -> None:
-        """Renew all held leases in one statement; let go of those that are no longer ours.
-
-        It is a beat as well, so that no lease outlives its node's last beat by more than its time.
-        """
-        self._distrust(now)
-        held = self._holdings.leases()
-        if not held or not self._turning():
-            return
-        ours = Lease.objects.open().filter(pk__in=held, incarnation=self._node.incarnation)
-        expires_at = clock.now() + lease_time()
-        heartbeat.touch(self._node)
-        if ours.update(expires_at=expires_at) < len(held):
-            kept = set(ours.values_list("pk", flat=True))
-            self._let_go([lease_id for lease_id in held if lease_id not in kept])
-            held = sorted(kept)
-        self._holdings.renewed(held, now)
-
-    def _watch(self) -> None:
-        """Cut off what was killed, again and again until the engine says that it is."""
-        held = self._holdings.leases()
-        if held and (keys := self._holdings.keys(kills.unconfirmed(held))):
-            self._cancel(keys)
-
-    def _distrust(self, now: float) -> None:
-        self._let_go(self._holdings.distrusted(now))
-
-    def _let_go(self, lease_ids: list[int]) -> None:
-        if lease_ids:
-            keys = self._holdings.drop(lease_ids)
-            log.warning("leases lost", leases=lease_ids, tasks=len(keys))
-            self._cancel(keys)
-            # If nobody has rescued them by then, giving them back costs their tasks no loss.
-            self._to_release += lease_ids
 
 
 class _Freed(Exception):

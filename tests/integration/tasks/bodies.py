@@ -19,9 +19,7 @@ def writer(task: Task, store: Store) -> Writer:
         task.lease.node,
         Holdings(15),
         store,
-        cancel=lambda keys: None,
         freed=lambda: None,
-        turning=lambda: True,
         failed=lambda: None,
     )
 
@@ -49,7 +47,7 @@ def fetch(store: str, *found: bytes, **options: Any) -> Job:
     kept = content.store_for(store, "one")
     desk = writer(world.tasks(job)[0], kept)
     desk.put(ends)
-    desk.run_once(0.0)
+    desk.run_once()
     kept.close()
     job.refresh_from_db()
     assert job.finished_at is not None

@@ -16,8 +16,9 @@ from hashworld.nodes import clock, heartbeat
 from hashworld.nodes.lands import land_of
 from hashworld.nodes.models import Land, Node, NodeState
 from hashworld.tasks import dispatch as dispatching
-from hashworld.tasks import frontier, moves
+from hashworld.tasks import frontier, moves, worker
 from hashworld.tasks.dispatch import LEASE_SIZE, dispatch, load
+from hashworld.tasks.lifetimes import start_time
 from hashworld.tasks.models import SUSPECT, Attempt, Host, Job, Lease, Priority, Task
 from hashworld.tasks.portion import HELD_PER_TASK
 from hashworld.tasks.states import State, Verb
@@ -47,6 +48,40 @@ def test_what_is_due_is_leased_and_published_to_its_node(node: Node, postbox: Po
     assert name == node.name
     assert [task.lease_id for task in world.tasks(job)] == [lease_id] * 3
     world.check_books()
+
+
+def test_a_lease_whose_making_took_long_has_its_time_from_the_end_of_that(
+    node: Node, postbox: Postbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = moves.lease
+
+    def make_slowly(*arguments: Any) -> list[Lease]:
+        leases = make(*arguments)
+        world.expire(*leases)
+        return leases
+
+    hours = count(step=3600)
+    monkeypatch.setattr(moves, "lease", make_slowly)
+    monkeypatch.setattr(dispatching, "monotonic", lambda: float(next(hours)))
+    world.hand_in(*world.pages(1))
+    dispatch(postbox)
+    assert Lease.objects.get().expires_at > clock.now() + start_time() * 0.9
+
+
+def test_a_sweep_that_is_not_over_makes_the_next_one_go_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = []
+
+    def sweep_again(publisher: object) -> None:
+        begun.append(publisher)
+        worker.dispatch_sweep()
+
+    monkeypatch.setattr(worker, "dispatch", sweep_again)
+    worker.dispatch_sweep()
+    assert len(begun) == 1
+    worker.dispatch_sweep()
+    assert len(begun) == 2
 
 
 def test_with_nothing_due_nothing_is_published(node: Node, postbox: Postbox) -> None:

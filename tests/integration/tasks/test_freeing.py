@@ -62,7 +62,7 @@ def test_a_body_that_came_with_a_refused_result_only_is_not_kept(node: Node, sto
     desk = bodies.writer(world.tasks(job)[0], kept)
     moves.kill([ends[0].task_id])
     desk.put(ends)
-    desk.run_once(0.0)
+    desk.run_once()
     assert Content.objects.count() == 1
     every_body_is_there()
 
@@ -85,7 +85,7 @@ def test_a_body_freed_after_a_flush_has_found_it_known_is_kept_anew(
 
     monkeypatch.setattr(content, "known", known_then_freed)
     desk.put(ends)
-    desk.run_once(0.0)
+    desk.run_once()
     assert Task.objects.get().state == State.SUCCEED
     every_body_is_there()
 
@@ -106,7 +106,7 @@ def test_a_body_that_another_kept_and_freed_before_it_was_named_is_kept_all_the_
 
     monkeypatch.setattr(kept, "keep", keep_and_see_another_come_and_go)
     desk.put(ends)
-    desk.run_once(0.0)
+    desk.run_once()
     assert Task.objects.get().state == State.SUCCEED
     every_body_is_there()
 

@@ -5,6 +5,8 @@ from datetime import datetime
 
 import pytest
 from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
@@ -188,6 +190,21 @@ def test_starting_renews_the_lease(node: Node) -> None:
     world.expire(lease)
     moves.start(lease.pk, node.incarnation)
     assert not Lease.objects.expired(lease.expires_at).exists()
+
+
+def test_leases_are_lowered_last_so_that_a_renewal_waits_for_nothing_else(node: Node) -> None:
+    job = world.hand_in("http://a.example/")
+    world.run()
+    with CaptureQueriesContext(connection) as queries:
+        world.finish(world.end(world.tasks(job)[0]))
+    written = [
+        query["sql"].split()[1]
+        for query in queries.captured_queries
+        if query["sql"].startswith("UPDATE")
+    ]
+    assert written.index("tasks_lease") > max(
+        at for at, table in enumerate(written) if table != "tasks_lease"
+    )
 
 
 def test_a_result_under_an_old_lease_writes_nothing(node: Node) -> None:

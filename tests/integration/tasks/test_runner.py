@@ -167,9 +167,9 @@ def test_a_kill_that_is_seen_while_the_node_drains_ends_nothing_else(
     monkeypatch.setattr(runner._writer, "cut", lambda pairs: None)
     runner._engine.stop(timeout=10)
     moves.kill([world.tasks(job)[0].pk])
-    # The writer looks for kills; the engine that it would tell has stopped.
+    # The renewer looks for kills; the engine that it would tell has stopped.
     assert told.wait(10)
-    assert runner._writer._thread.is_alive()
+    assert runner._renewer._thread.is_alive()
     runner.drain(grace=0)
     assert [task.state for task in world.tasks(job)] == [State.KILLED, State.WAITING]
 
@@ -198,19 +198,34 @@ def test_a_lease_that_finds_the_engine_failed_goes_back_and_the_node_stops(
     world.check_books()
 
 
-def test_a_lease_whose_tasks_cannot_be_loaded_goes_back(
-    runner: Runner, site: Site, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("part", ["moves.start", "requests.load"])
+def test_a_lease_whose_start_breaks_off_goes_back_once_the_database_is_back(
+    runner: Runner, site: Site, wait_until: Wait, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    def fail(*_: object) -> None:
-        raise OperationalError(2006, "gone")
+    monkeypatch.setattr("hashworld.tasks.writer.FAILED_SECONDS", 0.01)
+    start, release, tries = moves.start, moves.release, []
 
-    monkeypatch.setattr("hashworld.tasks.requests.load", fail)
+    def fail_after_the_start(lease_id: int, *_: object) -> None:
+        start(lease_id, runner.node.incarnation)
+        raise OperationalError(2013, "lost connection during query")
+
+    def fail_at_first(lease_ids: list[int]) -> int:
+        tries.append(lease_ids)
+        if len(tries) == 1:
+            raise OperationalError(2002, "can't connect")
+        return release(lease_ids)
+
+    monkeypatch.setattr(f"hashworld.tasks.{part}", fail_after_the_start)
+    monkeypatch.setattr(moves, "release", fail_at_first)
     job = submit(site.urls("a")).job
     [lease] = world.give()
     with pytest.raises(OperationalError):
         runner.take(lease.pk)
+    wait_until(lambda: not Lease.objects.open().exists())
+    assert tries[:2] == [[lease.pk]] * 2
     [task] = world.tasks(job)
     assert (task.state, task.losses) == (State.WAITING, 0)
+    world.check_books()
 
 
 def test_a_response_that_cannot_be_finished_is_our_own_fault(

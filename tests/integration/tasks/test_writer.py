@@ -1,4 +1,4 @@
-"""What a node's writer records, renews and lets go of, one round at a time."""
+"""What a node's writer records and its renewer renews and lets go of, one round at a time."""
 
 import hashlib
 import threading
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from hashworld.tasks.content.packs import PackStore
 from hashworld.tasks.holdings import Holdings
 from hashworld.tasks.lifetimes import lease_time
 from hashworld.tasks.models import Attempt, Content, Job, Kill, Lease, Minute, Task
+from hashworld.tasks.renewal import Renewer
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.writer import FLUSH_ROWS, Writer
 from tests.integration.tasks import world
@@ -30,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @dataclass
 class Desk:
-    """A writer that is turned by hand, and what it told the others."""
+    """A writer and a renewer that are turned by hand, and what they told the others."""
 
     node: Node
     folder: Path
@@ -49,8 +51,14 @@ class Desk:
             self.node,
             self.holdings,
             PackStore(self.node.name, self.folder),
-            cancel=self._cancel,
             freed=self._free,
+            failed=self.failed.set,
+        )
+        self.renewer = Renewer(
+            self.node,
+            self.holdings,
+            cancel=self._cancel,
+            give_back=self.writer.give_back,
             turning=lambda: self.turning,
             failed=self.failed.set,
         )
@@ -65,7 +73,8 @@ class Desk:
 
     def turn(self, seconds: float = 0) -> None:
         self.now += seconds
-        self.writer.run_once(self.now)
+        self.renewer.run_once(self.now)
+        self.writer.run_once()
 
     def _cancel(self, keys: Iterable[int]) -> None:
         ids = [key - 100_000 for key in keys]
@@ -339,6 +348,69 @@ def test_what_a_lease_let_go_still_held_goes_back_without_a_loss(desk: Desk) -> 
     desk.turn(settings.ENV.lease_seconds)
     cut_off.refresh_from_db()
     assert (cut_off.state, cut_off.losses) == (State.WAITING, 0)
+
+
+def test_a_lease_that_is_held_after_all_does_not_go_back(desk: Desk) -> None:
+    _, [task] = running(desk)
+    desk.writer.give_back([task.lease_id or 0])  # its message came twice, and the second failed
+    desk.turn()
+    task.refresh_from_db()
+    assert task.state == State.RUNNING
+
+
+def test_leases_are_renewed_while_the_writer_waits(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, wait_until: Any
+) -> None:
+    waits, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        waits.set()
+        go_on.wait(30)
+
+    monkeypatch.setattr(desk.writer, "_flush", wait)
+    desk.now = monotonic()
+    running(desk)
+    Lease.objects.update(expires_at=(soon := clock.now() + timedelta(seconds=1)))
+    desk.writer.start()
+    desk.renewer.start()
+    assert waits.wait(20)
+    wait_until(lambda: Lease.objects.get().expires_at > soon + timedelta(seconds=10))
+    go_on.set()
+    desk.renewer.stop(timeout=20)
+    desk.writer.stop(timeout=20)
+
+
+def test_a_node_whose_renewer_fails_for_another_reason_stops(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(desk.renewer, "_watch", fail)
+    desk.renewer.start()
+    assert desk.failed.wait(20)
+    desk.renewer.stop(timeout=20)
+
+
+def test_the_renewer_survives_a_database_that_is_away_for_a_while(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, wait_until: Any
+) -> None:
+    monkeypatch.setattr("hashworld.tasks.renewal.FAILED_SECONDS", 0.01)
+    watch, fails = desk.renewer._watch, [OperationalError(2006, "gone") for _ in range(3)]
+
+    def fail_at_first() -> None:
+        if fails:
+            raise fails.pop()
+        watch()
+
+    monkeypatch.setattr(desk.renewer, "_watch", fail_at_first)
+    desk.now = monotonic()
+    _, [task, _] = running(desk, 2)
+    moves.kill([task.pk])
+    desk.renewer.start()
+    wait_until(lambda: desk.cancelled == [task.pk])
+    desk.renewer.stop(timeout=20)
+    assert not fails
 
 
 def test_what_was_killed_is_cut_off_within_two_seconds(desk: Desk) -> None:

@@ -1,0 +1,128 @@
+"""The thread of a node that keeps its leases: it renews them and looks for kills.
+
+It is not the writer's, whose transactions take long where the database is far away or others lock
+its rows: a node that waits to write is alive, and must not lose what it holds.
+"""
+
+from collections.abc import Callable, Iterable
+from threading import Event, Thread
+from time import monotonic
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+
+from hashworld.nodes import clock, heartbeat
+from hashworld.nodes.models import Node
+from hashworld.tasks import kills
+from hashworld.tasks.holdings import RENEWED_AFTER, Holdings
+from hashworld.tasks.lifetimes import lease_time
+from hashworld.tasks.models import Lease
+
+log = structlog.get_logger(__name__)
+
+#: How soon a kill reaches a running fetch, at most (contract C8 asks for 2 s).
+WATCH_SECONDS = 1.0
+#: How often it looks whether anything is to be done.
+LOOK_SECONDS = 0.25
+#: The pause after a database that failed.
+FAILED_SECONDS = 1.0
+
+
+class Renewer:
+    """Renews what a node holds, and lets go of what it no longer has.
+
+    `cancel` is given the engine's keys of tasks that are no longer the node's, `give_back` the
+    leases that were let go; `turning` tells whether the engine still turns: work that is not being
+    done must not be renewed (contract C5). `failed` is called when the thread ends by a fault of
+    ours: a node that cannot renew must not go on.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        holdings: Holdings,
+        *,
+        cancel: Callable[[Iterable[int]], None],
+        give_back: Callable[[Iterable[int]], None],
+        turning: Callable[[], bool],
+        failed: Callable[[], None],
+    ) -> None:
+        self._node = node
+        self._holdings = holdings
+        self._cancel = cancel
+        self._give_back = give_back
+        self._turning = turning
+        self._failed = failed
+        self._stopped = Event()
+        self._renew_at = self._watch_at = 0.0
+        self._thread = Thread(target=self._loop, name="renewer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End the thread."""
+        self._stopped.set()
+        self._thread.join(timeout)
+
+    def run_once(self, now: float) -> None:
+        """Renew and look for kills when it is time."""
+        if now >= self._renew_at:
+            self._renew(now)
+            self._renew_at = now + settings.ENV.lease_seconds * RENEWED_AFTER
+        if now >= self._watch_at:
+            self._watch()
+            self._watch_at = now + WATCH_SECONDS
+
+    def _loop(self) -> None:
+        while not self._stopped.wait(LOOK_SECONDS):
+            try:
+                self.run_once(monotonic())
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("could not renew; trying again", error=str(error))
+                connection.close()
+                self._distrust(monotonic())
+                self._stopped.wait(FAILED_SECONDS)
+            except Exception:
+                log.exception("the renewer failed; the node stops")
+                self._failed()
+                break
+        connection.close()
+
+    def _renew(self, now: float) -> None:
+        """Renew all held leases in one statement; let go of those that are no longer ours.
+
+        It is a beat as well, so that no lease outlives its node's last beat by more than its time.
+        """
+        self._distrust(now)
+        held = self._holdings.leases()
+        if not held or not self._turning():
+            return
+        ours = Lease.objects.open().filter(pk__in=held, incarnation=self._node.incarnation)
+        expires_at = clock.now() + lease_time()
+        heartbeat.touch(self._node)
+        if ours.update(expires_at=expires_at) < len(held):
+            kept = set(ours.values_list("pk", flat=True))
+            # What the writer has brought to its end meanwhile is held no longer, and not lost.
+            self._let_go([id_ for id_ in self._holdings.leases() if id_ in set(held) - kept])
+            held = sorted(kept)
+        self._holdings.renewed(held, now)
+
+    def _watch(self) -> None:
+        """Cut off what was killed, again and again until the engine says that it is."""
+        held = self._holdings.leases()
+        if held and (keys := self._holdings.keys(kills.unconfirmed(held))):
+            self._cancel(keys)
+
+    def _distrust(self, now: float) -> None:
+        self._let_go(self._holdings.distrusted(now))
+
+    def _let_go(self, lease_ids: list[int]) -> None:
+        if lease_ids:
+            keys = self._holdings.drop(lease_ids)
+            log.warning("leases lost", leases=lease_ids, tasks=len(keys))
+            self._cancel(keys)
+            # If nobody has rescued them by then, giving them back costs their tasks no loss.
+            self._give_back(lease_ids)
