@@ -51,8 +51,16 @@ class OpenHost(NamedTuple):
         return self.ahead - self.out
 
 
+class _Held(NamedTuple):
+    """An open lease: what is left of it, and whether its node has started it."""
+
+    left: int
+    suspicion: int
+    started_at: datetime | None
+
+
 _NODE = ("id", "name", "incarnation")
-_OPEN_LEASE = ("node_id", "`left`", "suspicion")
+_OPEN_LEASE = ("node_id", "`left`", "suspicion", "started_at")
 _OPEN_HOST = ("id", "land", "holder_id", "ahead", "`out`")
 
 
@@ -64,9 +72,10 @@ def dispatch(publisher: Publisher, node_ids: Sequence[int] | None = None) -> int
     """
     loads = load(clock.now())
     if node_ids is None:
-        with_room = [id_ for id_ in loads if loads[id_].room]
+        with_room = [id_ for id_ in loads if loads[id_].room and loads[id_].keeps_up]
     else:
-        with_room = [id_ for id_ in node_ids if id_ in loads and loads[id_].worth_a_lease]
+        found = [id_ for id_ in node_ids if id_ in loads]
+        with_room = [id_ for id_ in found if loads[id_].worth_a_lease and loads[id_].keeps_up]
     if not with_room:
         return 0
     publisher.reach()
@@ -89,24 +98,25 @@ def _publish(publisher: Publisher, leases: Sequence[Lease]) -> int:
 
 def load(now: datetime) -> dict[int, Load]:
     """What each node that may be given work holds at this moment."""
-    held: dict[int, list[tuple[int, int]]] = {}
-    for node_id, left, suspicion in rows.find(_OPEN_LEASE, Lease, "closed_at IS NULL"):
-        held.setdefault(node_id, []).append((left, suspicion))
+    held: dict[int, list[_Held]] = {}
+    for node_id, *lease in rows.find(_OPEN_LEASE, Lease, "closed_at IS NULL"):
+        held.setdefault(node_id, []).append(_Held(*lease))
     return {
         node_id: _load(max_tasks, held.get(node_id, []))
         for node_id, max_tasks in Node.objects.available(now).values_list("id", "max_tasks")
     }
 
 
-def _load(max_tasks: int, leases: Iterable[tuple[int, int]]) -> Load:
-    """The load of a node whose open leases have (tasks left, suspicion)."""
-    out = [(left, suspicion) for left, suspicion in leases if left]
-    suspicions = [suspicion for _, suspicion in out if suspicion]
+def _load(max_tasks: int, leases: Iterable[_Held]) -> Load:
+    """The load of a node with these open leases."""
+    out = [lease for lease in leases if lease.left]
+    suspicions = [lease.suspicion for lease in out if lease.suspicion]
     return Load(
         max_tasks=max_tasks,
-        out=sum(left for left, _ in out),
+        out=sum(lease.left for lease in out),
         suspects=len(suspicions),
         alone=max(suspicions, default=0) >= ALONE,
+        unstarted=sum(lease.started_at is None for lease in out),
     )
 
 
@@ -116,7 +126,7 @@ def _lease(node_id: int) -> list[Lease]:
     now = clock.now()
     locked = rows.lock(_NODE, Node, "id = %s", [node_id])
     loads = load(now)
-    if not locked or node_id not in loads:
+    if not locked or node_id not in loads or not loads[node_id].keeps_up:
         return []
     node = Node(**dict(zip(_NODE, locked[0], strict=True)))
     calmest = min(loads, key=lambda id_: (loads[id_].out, id_)) == node_id

@@ -23,6 +23,7 @@ class Holdings:
         self._trust = lease_seconds * TRUSTED_SHARE
         self._keys: dict[int, dict[int, int]] = {}
         self._trusted_until: dict[int, float] = {}
+        self._ending: frozenset[int] = frozenset()
         self._lock = Lock()
 
     def add(self, lease_id: int, keys: Mapping[int, int], sent: float) -> None:
@@ -55,6 +56,16 @@ class Holdings:
                 if not tasks:
                     self._forget(lease_id)
             return keys
+
+    def ending(self, lease_ids: Iterable[int]) -> None:
+        """Note under which leases ends are being recorded: these may be closed before `done`."""
+        with self._lock:
+            self._ending = frozenset(lease_ids)
+
+    def missing(self, lease_ids: Iterable[int]) -> list[int]:
+        """Of leases that were found closed those that are held, and not closed by ourselves."""
+        with self._lock:
+            return [id_ for id_ in lease_ids if id_ in self._keys and id_ not in self._ending]
 
     def drop(self, lease_ids: Iterable[int]) -> list[int]:
         """Let go of whole leases; the keys of their tasks."""

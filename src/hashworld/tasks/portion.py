@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 #: How many tasks a node may hold for each that it may have in flight.
 HELD_PER_TASK = 2
+#: A node that has not started so many leases yet is given none: it starts two at a time.
+STARTS = 2
 #: Less room than this part of what a node may have in flight is a scrap.
 SCRAP = 2
 #: The size of a lease of tasks that were lost once.
@@ -24,17 +26,26 @@ ALONE = 2
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a node holds: tasks out, leases of suspects, and whether one suspect has it alone."""
+    """What a node holds: tasks out, leases of suspects, and whether one suspect has it alone.
+
+    `unstarted` are the leases that it has yet to start, each within its time.
+    """
 
     max_tasks: int
     out: int
     suspects: int = 0
     alone: bool = False
+    unstarted: int = 0
 
     @property
     def room(self) -> int:
         """How many more tasks it may be given."""
         return 0 if self.alone else max(0, HELD_PER_TASK * self.max_tasks - self.out)
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether it has started what it was given, or is about to."""
+        return self.unstarted < STARTS
 
     @property
     def half_empty(self) -> bool:

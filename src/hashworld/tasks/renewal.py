@@ -105,8 +105,7 @@ class Renewer:
         heartbeat.touch(self._node)
         if ours.update(expires_at=expires_at) < len(held):
             kept = set(ours.values_list("pk", flat=True))
-            # What the writer has brought to its end meanwhile is held no longer, and not lost.
-            self._let_go([id_ for id_ in self._holdings.leases() if id_ in set(held) - kept])
+            self._let_go(self._holdings.missing(set(held) - kept))
             held = sorted(kept)
         self._holdings.renewed(held, now)
 

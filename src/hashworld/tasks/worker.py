@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable
 from functools import partial
-from threading import Lock, Thread
+from threading import Thread
 from typing import Any
 
 import structlog
@@ -16,10 +16,9 @@ from hashworld.celery import app
 from hashworld.nodes import control, heartbeat
 from hashworld.nodes.errors import NoAnswer
 from hashworld.nodes.heartbeat import Work
-from hashworld.tasks import pursuit, reaper, retention, rollup
+from hashworld.tasks import dispatcher, pursuit, reaper, retention, rollup
 from hashworld.tasks.content.packs import PackStore
-from hashworld.tasks.dispatch import dispatch
-from hashworld.tasks.publisher import TAKE_LEASE, CeleryPublisher
+from hashworld.tasks.publisher import TAKE_LEASE
 from hashworld.tasks.runner import Runner
 
 log = structlog.get_logger(__name__)
@@ -27,7 +26,6 @@ log = structlog.get_logger(__name__)
 GC_THRESHOLD = 20_000
 
 _runner: Runner | None = None
-_sweeping = Lock()
 
 
 @app.task(name=TAKE_LEASE)
@@ -41,14 +39,10 @@ def take_lease(lease_id: int) -> None:
 def dispatch_sweep() -> None:
     """Give due tasks to nodes with room; every second, for what no nudge has found.
 
-    Where the database is far away it takes longer than until the next one, which goes without:
-    the pool's threads are wanted for leases that must be started in time.
+    Not by the pool's threads, which are wanted for leases that must be started in time: where the
+    database is far away, it takes longer than until the next one.
     """
-    if _sweeping.acquire(blocking=False):
-        try:
-            dispatch(CeleryPublisher(app))
-        finally:
-            _sweeping.release()
+    dispatcher.nudge()
 
 
 @app.task(name="hashworld.reap")

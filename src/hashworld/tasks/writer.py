@@ -115,6 +115,7 @@ class Writer:
         batch = [self._ended.popleft() for _ in range(min(FLUSH_ROWS, len(self._ended)))]
         if not batch:
             return
+        self._holdings.ending(ended.lease_id for ended in batch)
         try:
             recorded = self._record(batch)
         except (OperationalError, InterfaceError, OSError):
@@ -126,6 +127,7 @@ class Writer:
             refused = (ended for ended in batch if ended.task_id not in recorded)
             self._cut.extend((ended.lease_id, ended.task_id) for ended in refused)
         self._holdings.done((ended.lease_id, ended.task_id) for ended in batch)
+        self._holdings.ending(())
         self._freed()
         self._wake_if_worth_it()
 

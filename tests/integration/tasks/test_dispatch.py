@@ -16,11 +16,11 @@ from hashworld.nodes import clock, heartbeat
 from hashworld.nodes.lands import land_of
 from hashworld.nodes.models import Land, Node, NodeState
 from hashworld.tasks import dispatch as dispatching
-from hashworld.tasks import frontier, moves, worker
+from hashworld.tasks import dispatcher, frontier, moves, worker
 from hashworld.tasks.dispatch import LEASE_SIZE, dispatch, load
 from hashworld.tasks.lifetimes import start_time
 from hashworld.tasks.models import SUSPECT, Attempt, Host, Job, Lease, Priority, Task
-from hashworld.tasks.portion import HELD_PER_TASK
+from hashworld.tasks.portion import HELD_PER_TASK, STARTS
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.submit import submit
 from tests.integration.tasks import world
@@ -68,20 +68,22 @@ def test_a_lease_whose_making_took_long_has_its_time_from_the_end_of_that(
     assert Lease.objects.get().expires_at > clock.now() + start_time() * 0.9
 
 
-def test_a_sweep_that_is_not_over_makes_the_next_one_go_without(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    begun = []
-
-    def sweep_again(publisher: object) -> None:
-        begun.append(publisher)
-        worker.dispatch_sweep()
-
-    monkeypatch.setattr(worker, "dispatch", sweep_again)
+def test_a_sweep_keeps_no_thread_from_starting_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    nudged = []
+    monkeypatch.setattr(dispatcher, "nudge", lambda: nudged.append(True))
     worker.dispatch_sweep()
-    assert len(begun) == 1
-    worker.dispatch_sweep()
-    assert len(begun) == 2
+    assert nudged == [True]
+
+
+def test_a_node_that_does_not_keep_up_with_starting_is_given_nothing(node: Node) -> None:
+    for number in range(STARTS):
+        world.hand_in(f"http://a.example/{number}")
+        assert len(world.give()) == 1
+    world.hand_in("http://b.example/")
+    assert not world.give()
+    assert not world.give(node)
+    moves.start(Lease.objects.earliest("pk").pk, node.incarnation)
+    assert len(world.give()) == 1
 
 
 def test_with_nothing_due_nothing_is_published(node: Node, postbox: Postbox) -> None:

@@ -35,6 +35,14 @@ def test_a_renewal_is_trusted_from_when_it_was_sent(holdings: Holdings) -> None:
     assert holdings.distrusted(SENT + 16.1) == [1, 2]
 
 
+def test_a_lease_that_is_closed_by_its_own_last_end_is_not_missing(holdings: Holdings) -> None:
+    holdings.ending([1])
+    assert holdings.missing([1, 2, 3]) == [2]
+    holdings.done([(1, 11), (1, 12)])
+    holdings.ending([])
+    assert holdings.missing([1, 2, 3]) == [2]
+
+
 def test_a_lease_that_is_not_held_is_not_renewed(holdings: Holdings) -> None:
     holdings.renewed([7], sent=SENT + 100)
     assert holdings.leases() == [1, 2]
