@@ -124,7 +124,9 @@ def _load(max_tasks: int, leases: Iterable[_Held]) -> Load:
 def _lease(node_id: int) -> list[Lease]:
     """Choose and lease tasks for one node, in one transaction that holds the node's row."""
     now = clock.now()
-    locked = rows.lock(_NODE, Node, "id = %s", [node_id])
+    # Whom another gives work at this moment, or who beats, is asked again in a second: many who
+    # wait for its row would keep it from beating.
+    locked = rows.lock(_NODE, Node, "id = %s", [node_id], skip_locked=True)
     loads = load(now)
     if not locked or node_id not in loads or not loads[node_id].keeps_up:
         return []

@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from hashworld.nodes import clock, heartbeat
+from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import kills
 from hashworld.tasks.holdings import RENEWED_AFTER, Holdings
@@ -32,8 +32,8 @@ FAILED_SECONDS = 1.0
 class Renewer:
     """Renews what a node holds, and lets go of what it no longer has.
 
-    `cancel` is given the engine's keys of tasks that are no longer the node's, `give_back` the
-    leases that were let go; `turning` tells whether the engine still turns: work that is not being
+    `beat` asks for a heartbeat, `cancel` is given the engine's keys of tasks that are no longer the
+    node's, `give_back` the leases that were let go; `turning` tells whether the engine still turns: work that is not being
     done must not be renewed (contract C5). `failed` is called when the thread ends by a fault of
     ours: a node that cannot renew must not go on.
     """
@@ -43,6 +43,7 @@ class Renewer:
         node: Node,
         holdings: Holdings,
         *,
+        beat: Callable[[], None],
         cancel: Callable[[Iterable[int]], None],
         give_back: Callable[[Iterable[int]], None],
         turning: Callable[[], bool],
@@ -50,6 +51,7 @@ class Renewer:
     ) -> None:
         self._node = node
         self._holdings = holdings
+        self._beat = beat
         self._cancel = cancel
         self._give_back = give_back
         self._turning = turning
@@ -94,7 +96,8 @@ class Renewer:
     def _renew(self, now: float) -> None:
         """Renew all held leases in one statement; let go of those that are no longer ours.
 
-        It is a beat as well, so that no lease outlives its node's last beat by more than its time.
+        A beat goes with it, so that no lease outlives its node's last beat by more than its time;
+        by another thread, for who gives the node work may hold its row.
         """
         self._distrust(now)
         held = self._holdings.leases()
@@ -102,7 +105,7 @@ class Renewer:
             return
         ours = Lease.objects.open().filter(pk__in=held, incarnation=self._node.incarnation)
         expires_at = clock.now() + lease_time()
-        heartbeat.touch(self._node)
+        self._beat()
         if ours.update(expires_at=expires_at) < len(held):
             kept = set(ours.values_list("pk", flat=True))
             self._let_go(self._holdings.missing(set(held) - kept))

@@ -221,10 +221,21 @@ def select(
 
 
 def lock(
-    columns: Sequence[str], model: type[models.Model], where: str, values: Sequence[Any]
+    columns: Sequence[str],
+    model: type[models.Model],
+    where: str,
+    values: Sequence[Any],
+    *,
+    skip_locked: bool = False,
 ) -> Any:
-    """Select rows in the order of their ids and hold them until the transaction ends."""
-    suffix = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    """Select rows in the order of their ids and hold them until the transaction ends.
+
+    With `skip_locked` without those that another holds, where the database knows how.
+    """
+    features = connection.features
+    suffix = " FOR UPDATE" if features.has_select_for_update else ""
+    if skip_locked and features.has_select_for_update_skip_locked:
+        suffix += " SKIP LOCKED"
     return find(columns, model, f"{where} ORDER BY id{suffix}", values)
 
 

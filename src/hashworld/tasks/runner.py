@@ -1,6 +1,6 @@
 """A node's work: leases go in, fetches run on one engine, ended tries go to the writer."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import count
 from queue import SimpleQueue
@@ -32,9 +32,12 @@ STUCK_SECONDS = 10.0
 
 
 class Runner:
-    """One engine and the threads around it, for as long as the process lives."""
+    """One engine and the threads around it, for as long as the process lives.
 
-    def __init__(self, node: Node) -> None:
+    `beat` asks for a heartbeat and returns at once.
+    """
+
+    def __init__(self, node: Node, beat: Callable[[], None] = lambda: None) -> None:
         env = settings.ENV
         self.node = node
         self.holdings = Holdings(env.lease_seconds)
@@ -60,6 +63,7 @@ class Runner:
         self._renewer = Renewer(
             node,
             self.holdings,
+            beat=beat,
             cancel=self._cancel,
             give_back=self._writer.give_back,
             turning=lambda: monotonic() - self._engine.ticked_at < STUCK_SECONDS,

@@ -146,7 +146,7 @@ class RunnerStep(bootsteps.StartStopStep):
         if taken:
             log.info("took back the work of an earlier incarnation", tasks=taken)
         PackStore(worker.node.name).mend()
-        _runner = Runner(worker.node)
+        _runner = Runner(worker.node, worker.beat)
         worker.work = lambda: _runner.work if _runner else Work()
         worker.figures = lambda: _runner.figures() if _runner else {}
         _runner.start()
