@@ -33,9 +33,9 @@ class Renewer:
     """Renews what a node holds, and lets go of what it no longer has.
 
     `beat` asks for a heartbeat, `cancel` is given the engine's keys of tasks that are no longer the
-    node's, `give_back` the leases that were let go; `turning` tells whether the engine still turns: work that is not being
-    done must not be renewed (contract C5). `failed` is called when the thread ends by a fault of
-    ours: a node that cannot renew must not go on.
+    node's, `give_back` the leases that were let go; `turning` tells whether the engine still turns:
+    work that is not being done must not be renewed (contract C5). `failed` is called when the
+    thread ends by a fault of ours: a node that cannot renew must not go on.
     """
 
     def __init__(
