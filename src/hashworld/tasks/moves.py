@@ -90,7 +90,8 @@ def start(lease_id: int, incarnation: str) -> list[Started]:
     Empty for a message that came twice, too late, or to another incarnation.
     """
     now = clock.now()
-    began = Lease.objects.open().filter(pk=lease_id, started_at=None, incarnation=incarnation)
+    # Open is what has something left; put so, no other lease is waited for (accounts.OPEN).
+    began = Lease.objects.filter(pk=lease_id, left__gt=0, started_at=None, incarnation=incarnation)
     if not began.update(started_at=now, expires_at=now + first_time()):
         return []
     # Whom the guarded UPDATE moved is known without having looked before: all that now run.

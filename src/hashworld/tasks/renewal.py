@@ -14,7 +14,8 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
-from hashworld.tasks import kills
+from hashworld.tasks import kills, rows
+from hashworld.tasks.accounts import OPEN
 from hashworld.tasks.holdings import RENEWED_AFTER, Holdings
 from hashworld.tasks.lifetimes import lease_time
 from hashworld.tasks.models import Lease
@@ -32,10 +33,10 @@ FAILED_SECONDS = 1.0
 class Renewer:
     """Renews what a node holds, and lets go of what it no longer has.
 
-    `beat` asks for a heartbeat, `cancel` is given the engine's keys of tasks that are no longer the
-    node's, `give_back` the leases that were let go; `turning` tells whether the engine still turns:
-    work that is not being done must not be renewed (contract C5). `failed` is called when the
-    thread ends by a fault of ours: a node that cannot renew must not go on.
+    `beat` asks for a heartbeat, `cancel` is given the engine's keys of tasks that are no longer
+    the node's, `give_back` the leases that were let go; `turning` tells whether the engine still
+    turns: work that is not being done must not be renewed (contract C5). `failed` is called when
+    the thread ends by a fault of ours: a node that cannot renew must not go on.
     """
 
     def __init__(
@@ -103,11 +104,10 @@ class Renewer:
         held = self._holdings.leases()
         if not held or not self._turning():
             return
-        ours = Lease.objects.open().filter(pk__in=held, incarnation=self._node.incarnation)
-        expires_at = clock.now() + lease_time()
+        longer = rows.put("expires_at", rows.stamp(clock.now() + lease_time()))
         self._beat()
-        if ours.update(expires_at=expires_at) < len(held):
-            kept = set(ours.values_list("pk", flat=True))
+        if rows.update(Lease, held, [longer], guard=OPEN) < len(held):
+            kept = set(Lease.objects.open().filter(pk__in=held).values_list("pk", flat=True))
             self._let_go(self._holdings.missing(set(held) - kept))
             held = sorted(kept)
         self._holdings.renewed(held, now)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import OperationalError
+from django.db import OperationalError, connection, transaction
 
 from hashworld.nodes import clock, heartbeat
 from hashworld.nodes.models import Node
@@ -25,6 +25,7 @@ from hashworld.tasks.models import Attempt, Content, Job, Kill, Lease, Minute, T
 from hashworld.tasks.renewal import Renewer
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.writer import FLUSH_ROWS, Writer
+from tests.conftest import Footing
 from tests.integration.tasks import world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -314,6 +315,31 @@ def test_a_lease_that_another_took_back_is_let_go_and_its_fetches_cut_off(desk: 
     desk.turn(settings.ENV.lease_seconds / 2)
     assert sorted(desk.cancelled) == [task.pk for task in tasks]
     assert desk.holdings.leases() == []
+
+
+def test_a_renewal_waits_for_no_other_lease_that_is_locked(desk: Desk, footing: Footing) -> None:
+    if footing == "embedded":
+        pytest.skip("SQLite has one lock for all")
+    running(desk)
+    before = Lease.objects.get().expires_at
+    others, done = Lease.objects.exclude(pk__in=desk.holdings.leases()), threading.Event()
+
+    def renew() -> None:
+        desk.renewer.run_once(desk.now + settings.ENV.lease_seconds / 2)
+        connection.close()
+        done.set()
+
+    with transaction.atomic():
+        world.lease(
+            desk.node, *[task.pk for task in world.tasks(world.hand_in("http://b.example"))]
+        )
+        assert others.exists()
+        thread = threading.Thread(target=renew)
+        thread.start()
+        waited = not done.wait(5)
+    thread.join(20)
+    assert not waited
+    assert Lease.objects.earliest("pk").expires_at > before
 
 
 def test_only_the_lost_one_of_two_leases_is_let_go(desk: Desk) -> None:
