@@ -14,7 +14,8 @@ from hashworld.tasks.states import MOVES, OUT, TERMINAL, State, Verb
 from hashworld.transaction import Overtaken
 
 #: Among leases that are chosen by id, those that are open. Put so that no index serves it: by the
-#: index of what is open, MySQL would wait for whoever has locked any other open lease.
+#: index of what is open, MySQL would wait for whoever has locked any other open lease. A start
+#: asks for what has something left, which no index serves either.
 OPEN = "(closed_at IS NULL) = 1"
 
 
@@ -41,7 +42,8 @@ def settle(
 
     `guards` are conditions in SQL on jobs' rows, by id; raises Overtaken when one does not hold.
     `dues` says of tasks that wait from now on when the first of each queue is due. The queues of
-    tasks that are leased are kept by the caller, who has locked them.
+    tasks that are leased are kept by the caller, who has locked them; of those that come back it
+    lowers the leases.
     """
     if not moved:
         return
@@ -50,8 +52,6 @@ def settle(
     _free_hosts(Counter(task.host_id for task in came_back), now)
     _keep_queues(verb, moved, dues or {})
     count(target, [(task.job_id, task.state) for task in moved], now, guards)
-    # Last of all: a renewal waits for these rows, and must not wait for long.
-    _lower_leases(Counter(task.lease_id for task in came_back if task.lease_id), now)
 
 
 def _keep_queues(
@@ -67,10 +67,16 @@ def _keep_queues(
         frontier.derive(hosts - {host_id for host_id, _ in dues})
 
 
-def close(lease_ids: Iterable[int], now: datetime) -> None:
-    """Close leases that answer for nothing any more: their tasks came back or were killed."""
+def lower(moved: Iterable[Moved], now: datetime, others: Iterable[int] = ()) -> None:
+    """Take tasks that came back or ended off their leases; close these, and others, if empty.
+
+    Last of all in the transaction: renewals wait for these rows, and must not wait for long.
+    """
+    amounts = Counter(task.lease_id for task in moved if task.lease_id and task.state in OUT)
+    rows.add(Lease, "left", _negative(amounts))
     answered = f"{OPEN} AND `left` = 0"
-    rows.update(Lease, lease_ids, [rows.put("closed_at", rows.stamp(now))], guard=answered)
+    closed = [rows.put("closed_at", rows.stamp(now))]
+    rows.update(Lease, sorted({*amounts, *others}), closed, guard=answered)
 
 
 def finish_jobs(job_ids: Iterable[int], now: datetime) -> None:
@@ -80,12 +86,6 @@ def finish_jobs(job_ids: Iterable[int], now: datetime) -> None:
         " AND waiting = 0 AND inqueue = 0 AND running = 0"
     )
     rows.update(Job, job_ids, [rows.put("finished_at", rows.stamp(now))], guard=nothing_left)
-
-
-def _lower_leases(amounts: Counter[int], now: datetime) -> None:
-    if amounts:
-        rows.add(Lease, "left", _negative(amounts))
-        close(amounts, now)
 
 
 def _free_hosts(amounts: Counter[int], now: datetime) -> None:

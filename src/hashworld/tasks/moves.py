@@ -90,7 +90,6 @@ def start(lease_id: int, incarnation: str) -> list[Started]:
     Empty for a message that came twice, too late, or to another incarnation.
     """
     now = clock.now()
-    # Open is what has something left; put so, no other lease is waited for (accounts.OPEN).
     began = Lease.objects.filter(pk=lease_id, left__gt=0, started_at=None, incarnation=incarnation)
     if not began.update(started_at=now, expires_at=now + first_time()):
         return []
@@ -109,7 +108,7 @@ def finish(ended: Sequence[Ended], now: datetime) -> set[int]:
     A try whose lease is no longer its task's is dropped; the ids of the others are returned.
     """
     tries = {(end.task_id, end.lease_id): end for end in ended}
-    recorded: set[int] = set()
+    back: list[Moved] = []
     for verb in (Verb.SUCCEED, Verb.FAIL, Verb.RETRY_LATER):
         fence = {key for key, end in tries.items() if end.verb is verb}
         moved = _take(verb, ids=[task_id for task_id, _ in fence], fence=fence)
@@ -122,8 +121,9 @@ def finish(ended: Sequence[Ended], now: datetime) -> set[int]:
         else:
             _write(verb, moved, *ends, rows.put("finished_at", rows.stamp(now)))
             accounts.settle(verb, moved, now)
-        recorded.update(task.id for task in moved)
-    return recorded
+        back += moved
+    accounts.lower(back, now)
+    return {task.id for task in back}
 
 
 @retried
@@ -149,7 +149,7 @@ def rescue(lease_ids: Sequence[int], *, expired: bool = False) -> int:
     end = [rows.put("error", "poison"), rows.put("finished_at", rows.stamp(now))]
     _write(Verb.POISON, poison, *LOST, *end)
     accounts.settle(Verb.POISON, poison, now)
-    accounts.close(nodes, now)
+    accounts.lower(moved, now, nodes)
     kills.fence(nodes, now)
     return len(moved)
 
@@ -160,7 +160,7 @@ def release(lease_ids: Sequence[int]) -> int:
     now = clock.now()
     moved = _take(Verb.RELEASE, leases=lease_ids)
     _wait(Verb.RELEASE, moved, now)
-    accounts.close(lease_ids, now)
+    accounts.lower(moved, now, lease_ids)
     return len(moved)
 
 
@@ -168,8 +168,9 @@ def release(lease_ids: Sequence[int]) -> int:
 def give_back(pairs: Sequence[tuple[int, int]]) -> int:
     """Give single tasks, as (lease id, task id), back unharmed; those under another lease stay."""
     fence = {(task_id, lease_id) for lease_id, task_id in pairs}
-    moved = _take(Verb.RELEASE, ids=[task_id for _, task_id in pairs], fence=fence)
-    _wait(Verb.RELEASE, moved, clock.now())
+    moved = _take(Verb.RELEASE, ids=[id_ for id_, _ in fence], fence=fence)
+    _wait(Verb.RELEASE, moved, now := clock.now())
+    accounts.lower(moved, now)
     return len(moved)
 
 
@@ -213,6 +214,7 @@ def _kill(task_ids: Sequence[int], asked_at: datetime | None = None) -> int:
     _write(Verb.KILL, running, *end, ("attempts = attempts + 1", []))
     _write(Verb.KILL, others, *end)
     accounts.settle(Verb.KILL, moved, now)
+    accounts.lower(moved, now)
     return len(moved)
 
 
