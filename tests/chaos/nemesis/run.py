@@ -22,6 +22,7 @@ from hashworld.tasks.models import Attempt, Lease
 from tests.chaos import trace
 from tests.chaos.broker import ClusterBroker
 from tests.chaos.ledger import Ledger
+from tests.chaos.nemesis import terms
 from tests.chaos.nemesis.feeder import Feeder
 from tests.chaos.nemesis.kinds import KINDS
 from tests.chaos.nemesis.plan import Round, plan
@@ -54,6 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     prepare()
     trace.install()
+    terms.install()
     nodes = [f"n{number}" for number in range(1, options.nodes + 1)]
     only = options.only.split(",") if options.only else []
     kinds = [kind for kind in KINDS if not only or kind.name in only]
@@ -92,13 +94,16 @@ def strike(scene: Scene, rounds: Sequence[Round], tasks: int) -> dict[str, Any]:
     except Exception as error:
         failures.append(str(error))
     verdict = scene.ledger.verdict(stage.dice)
-    for failure in failures:
-        verdict.count("unexpected", failure)
+    decisions = terms.read()
+    for wrong in (*failures, *terms.wrongs(decisions)):
+        verdict.count("unexpected", wrong)
     return {
         **figures(scene, verdict),
         "faults": sum(map(len, rounds)) - len(failures),
         "kinds": len({planned.kind.name for each in rounds for planned in each}),
         "tasks": scene.ledger.count,
+        "slots": len(decisions),
+        "terms": len({decision.term for decision in decisions}),
         "submissions_repeated": feeder.refused,
         "refused_by_the_fence": refused_by_the_fence(stage),
         "restarted": len(stage.fleet.restarted),
