@@ -7,15 +7,18 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from math import inf
 from pathlib import Path
 from random import Random
 from threading import Event
 from time import monotonic
 from typing import Any
+from unittest.mock import patch
 
 from hashworld.embedded.roles import NODE_THREADS
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
+from hashworld.tasks import portion
 from hashworld.tasks.models import Lease, Task
 from hashworld.tasks.states import State
 from tests.chaos import trace
@@ -117,13 +120,17 @@ class Stage:
         return [node for node in self.fleet.nodes if node.is_frozen()]
 
     def lose_messages(self, load: int, patience: float = PATIENCE) -> None:
-        """Hand in `load` pages while all nodes stand still, and delete the messages to them."""
+        """Hand in `load` pages while all nodes stand still, and delete the messages to them.
+
+        This process alone dispatches meanwhile, and gives out more than RabbitMQ hands on.
+        """
         deadline = monotonic() + patience
-        for _ in range(PREFETCHED + 2):
-            before = set(self._on_their_way())
-            self.load(load // (PREFETCHED + 2))
-            left = deadline - monotonic()
-            self.wait(partial(self._others_than, before), "leases on their way", left)
+        with patch.object(portion, "STARTS", inf):
+            for _ in range(PREFETCHED + 2):
+                before = set(self._on_their_way())
+                self.load(load // (PREFETCHED + 2))
+                left = deadline - monotonic()
+                self.wait(partial(self._others_than, before), "leases on their way", left)
         left = deadline - monotonic()
         self.wait(lambda: self.broker.purge(self.names()), "messages to delete", left)
 
