@@ -222,12 +222,9 @@ def _kill(task_ids: Sequence[int], asked_at: datetime | None = None) -> int:
 def _retry(task_ids: Sequence[int]) -> int:
     now = clock.now()
     moved = _take(Verb.RETRY, ids=task_ids)
-    fresh: rows.Assignment = (
-        "failures = 0, losses = 0, error = '', status = NULL, content_id = NULL,"
-        " finished_at = NULL",
-        [],
-    )
-    _wait(Verb.RETRY, [task._replace(losses=0) for task in moved], now, fresh)
+    fresh = "failures = 0, losses = 0, error = '', status = NULL, content_id = NULL"
+    cleared = (f"{fresh}, finished_at = NULL", list[Any]())
+    _wait(Verb.RETRY, [task._replace(losses=0) for task in moved], now, cleared)
     return len(moved)
 
 
