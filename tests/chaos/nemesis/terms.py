@@ -28,23 +28,23 @@ def install() -> None:
         cursor.execute("DROP TABLE IF EXISTS chaos_decision")
         cursor.execute(
             "CREATE TABLE chaos_decision (id BIGINT AUTO_INCREMENT PRIMARY KEY,"
-            " task BIGINT, slot DATETIME(6), term BIGINT, leading BIGINT)"
+            " task BIGINT, slot DATETIME(6), term BIGINT, led BIGINT)"
         )
         for statement, when in (("INSERT", "1 = 1"), ("UPDATE", "NEW.slot <> OLD.slot")):
             cursor.execute(f"DROP TRIGGER IF EXISTS chaos_decide_{statement.lower()}")
             cursor.execute(
                 f"CREATE TRIGGER chaos_decide_{statement.lower()} AFTER {statement}"
                 f" ON {Cursor._meta.db_table} FOR EACH ROW"
-                " INSERT INTO chaos_decision (task, slot, term, leading)"
-                " SELECT NEW.periodic_task_id, NEW.slot, NEW.term, led.term"
-                f" FROM {Leadership._meta.db_table} AS led WHERE {when}"
+                " INSERT INTO chaos_decision (task, slot, term, led)"
+                " SELECT NEW.periodic_task_id, NEW.slot, NEW.term, row_.term"
+                f" FROM {Leadership._meta.db_table} AS row_ WHERE {when}"
             )
 
 
 def read() -> list[Decision]:
     """All decisions, in the order in which they were made."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT task, slot, term, leading FROM chaos_decision ORDER BY id")
+        cursor.execute("SELECT task, slot, term, led FROM chaos_decision ORDER BY id")
         return list(map(Decision._make, cursor.fetchall()))
 
 
