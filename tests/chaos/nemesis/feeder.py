@@ -73,15 +73,23 @@ class Feeder:
         try:
             if not (self.rests or self._stopped.is_set()) and self._is_hungry():
                 self._unanswered[f"chaos {next(self._numbers)}"] = self._urls()
-            for key, urls in list(self._unanswered.items()):
-                self._ledger.acknowledge(urls, idempotency_key=key)
-                del self._unanswered[key]
+        except DatabaseError:
+            connection.close()
+        for key in list(self._unanswered):
+            self._hand_in(key)
+
+    def _hand_in(self, key: str) -> None:
+        """One that is refused, because its first try is not known to be over, holds up no other."""
+        try:
+            self._ledger.acknowledge(self._unanswered[key], idempotency_key=key)
+            del self._unanswered[key]
         except (DatabaseError, SubmissionBusy):
             self.refused += 1
             connection.close()
 
     def _is_hungry(self) -> bool:
-        return Task.objects.filter(ended=None).count() < AHEAD
+        unanswered = JOB * len(self._unanswered)
+        return Task.objects.filter(ended=None).count() + unanswered < AHEAD
 
     def _urls(self) -> list[str]:
         """Pages of which most are slow, some flaky."""

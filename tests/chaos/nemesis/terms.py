@@ -30,14 +30,16 @@ def install() -> None:
             "CREATE TABLE chaos_decision (id BIGINT AUTO_INCREMENT PRIMARY KEY,"
             " task BIGINT, slot DATETIME(6), term BIGINT, led BIGINT)"
         )
-        for statement, when in (("INSERT", "1 = 1"), ("UPDATE", "NEW.slot <> OLD.slot")):
+        for statement in ("INSERT", "UPDATE"):
             cursor.execute(f"DROP TRIGGER IF EXISTS chaos_decide_{statement.lower()}")
             cursor.execute(
                 f"CREATE TRIGGER chaos_decide_{statement.lower()} AFTER {statement}"
                 f" ON {Cursor._meta.db_table} FOR EACH ROW"
                 " INSERT INTO chaos_decision (task, slot, term, led)"
                 " SELECT NEW.periodic_task_id, NEW.slot, NEW.term, row_.term"
-                f" FROM {Leadership._meta.db_table} AS row_ WHERE {when}"
+                f" FROM {Leadership._meta.db_table} AS row_"
+                # A decision is not published yet; that it is, is told later.
+                " WHERE NOT NEW.published"
             )
 
 
