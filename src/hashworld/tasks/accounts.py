@@ -4,7 +4,7 @@ Only `hashworld.tasks.moves` calls this, in the transaction of the move.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -31,27 +31,36 @@ class Moved(NamedTuple):
     losses: int
 
 
+class Tally(NamedTuple):
+    """What a move does to the counters of jobs: its target, and each task's job and former state.
+
+    `guards` are conditions in SQL on jobs' rows, by id.
+    """
+
+    target: State
+    moved: list[tuple[int, int]]
+    guards: Mapping[int, str]
+
+
 def settle(
     verb: Verb,
     moved: Sequence[Moved],
     now: datetime,
     guards: Mapping[int, str] | None = None,
     dues: Mapping[frontier.Pair, datetime] | None = None,
-) -> None:
-    """Keep everything in step with tasks that made a move.
+) -> list[Tally]:
+    """Keep hosts and queues in step with tasks that made a move; what is left to `conclude`.
 
-    `guards` are conditions in SQL on jobs' rows, by id; raises Overtaken when one does not hold.
     `dues` says of tasks that wait from now on when the first of each queue is due. The queues of
-    tasks that are leased are kept by the caller, who has locked them; of those that come back it
-    lowers the leases.
+    tasks that are leased are kept by the caller, who has locked them.
     """
     if not moved:
-        return
+        return []
     target = MOVES[verb].target
     came_back = [task for task in moved if task.state in OUT and target not in OUT]
     _free_hosts(Counter(task.host_id for task in came_back), now)
     _keep_queues(verb, moved, dues or {})
-    count(target, [(task.job_id, task.state) for task in moved], now, guards)
+    return [Tally(target, [(task.job_id, task.state) for task in moved], guards or {})]
 
 
 def _keep_queues(
@@ -67,11 +76,23 @@ def _keep_queues(
         frontier.derive(hosts - {host_id for host_id, _ in dues})
 
 
-def lower(moved: Iterable[Moved], now: datetime, others: Iterable[int] = ()) -> None:
-    """Take tasks that came back or ended off their leases; close these, and others, if empty.
+def conclude(
+    tallies: Sequence[Tally],
+    now: datetime,
+    back: Iterable[Moved] = (),
+    others: Iterable[int] = (),
+) -> None:
+    """Keep the jobs in step, and take tasks that came back or ended off their leases.
 
-    Last of all in the transaction: renewals wait for these rows, and must not wait for long.
+    Leases with nothing left are closed, and others too. Call it once, last in the transaction,
+    whatever moves it made: all nodes wait for the jobs' rows, and renewals for the leases'; nobody
+    may hold them while he waits for a host.
     """
+    _count(tallies, now)
+    _lower(back, now, others)
+
+
+def _lower(moved: Iterable[Moved], now: datetime, others: Iterable[int]) -> None:
     amounts = Counter(task.lease_id for task in moved if task.lease_id and task.state in OUT)
     rows.add(Lease, "left", _negative(amounts))
     answered = f"{OPEN} AND `left` = 0"
@@ -106,27 +127,34 @@ def _negative(amounts: Mapping[int, int]) -> dict[int, int]:
     return {key: -amount for key, amount in amounts.items()}
 
 
-def count(
-    target: State,
-    moved: Iterable[tuple[int, int]],
-    now: datetime,
-    guards: Mapping[int, str] | None = None,
-) -> None:
-    """Keep the jobs' counters for tasks given as (job id, former state).
+def count(target: State, moved: Iterable[tuple[int, int]], now: datetime) -> None:
+    """Keep the jobs' counters for tasks given as (job id, former state)."""
+    _count([Tally(target, list(moved), {})], now)
 
-    Late in the transaction, for the jobs' rows are the busiest.
-    """
-    by_job: dict[int, Counter[int]] = {}
-    for (job_id, state), number in Counter(moved).items():
-        by_job.setdefault(job_id, Counter())[state] = number
-    for job_id, sources in sorted(by_job.items()):
-        changes = [rows.more(COUNTERS[State(state)], -n) for state, n in sources.items()]
-        changes.append(rows.more(COUNTERS[target], sources.total()))
-        guard = (guards or {}).get(job_id, "")
-        if not rows.update(Job, [job_id], changes, guard) and guard:
+
+def _count(tallies: Sequence[Tally], now: datetime) -> None:
+    """Each job once; raises Overtaken when a guard does not hold."""
+    changes: dict[int, Counter[int]] = {}
+    guards: dict[int, set[str]] = {}
+    for target, moved, conditions in tallies:
+        for (job_id, state), number in Counter(moved).items():
+            amounts = changes.setdefault(job_id, Counter())
+            amounts[state] -= number
+            amounts[target] += number
+        for job_id, condition in conditions.items():
+            guards.setdefault(job_id, set()).add(condition)
+    for job_id, amounts in sorted(changes.items()):
+        sets = [rows.more(COUNTERS[State(state)], number) for state, number in amounts.items()]
+        guard = " AND ".join(sorted(guards.get(job_id, ())))
+        if not rows.update(Job, [job_id], sets, guard) and guard:
             raise Overtaken(f"job {job_id} was paused, resumed or killed meanwhile")
-    if target in TERMINAL:
-        finish_jobs(by_job, now)
-    elif target == State.WAITING:
-        again = "finished_at IS NOT NULL"
-        rows.update(Job, by_job, [rows.put("finished_at", None)], guard=again)
+    finish_jobs(_jobs(tallies, TERMINAL), now)
+    again = "finished_at IS NOT NULL"
+    waiting = _jobs(tallies, {State.WAITING})
+    rows.update(Job, waiting, [rows.put("finished_at", None)], guard=again)
+
+
+def _jobs(tallies: Iterable[Tally], targets: Collection[State]) -> list[int]:
+    """The jobs of which tasks came to one of these states."""
+    moved = (tally.moved for tally in tallies if tally.target in targets)
+    return sorted({job_id for pairs in moved for job_id, _ in pairs})

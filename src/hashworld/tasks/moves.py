@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import accounts, frontier, kills, parking, rows
-from hashworld.tasks.accounts import Moved
+from hashworld.tasks.accounts import Moved, Tally
 from hashworld.tasks.attempts import Ended, lost, record, traces
 from hashworld.tasks.lifetimes import first_time, start_time
 from hashworld.tasks.models import SUSPECT, Host, Lease, Task
@@ -25,6 +25,7 @@ from hashworld.transaction import retried
 #: The losses that end a task as `poison` (contract C6).
 MAX_LOSSES = 3
 CHUNK = 1000
+FAILED: rows.Assignment = ("failures = failures + 1", [])
 LOST: list[rows.Assignment] = [("losses = losses + 1, attempts = attempts + 1", [])]
 #: The index that dispatch reads has an entry with a lane and a due time for waiting tasks only.
 NOT_WAITING: rows.Assignment = ("lane = NULL, due_at = NULL", [])
@@ -65,7 +66,7 @@ def lease(
     frontier.derive({*out, *(queue.host_id for queue in firsts or ())})
     # Whoever paused or killed a job must not see anything of it leased afterwards.
     guards = dict.fromkeys((task.job_id for task in moved), parking.NOT_HELD)
-    accounts.settle(Verb.LEASE, moved, now, guards)
+    accounts.conclude(accounts.settle(Verb.LEASE, moved, now, guards), now)
     return leases
 
 
@@ -109,6 +110,7 @@ def finish(ended: Sequence[Ended], now: datetime) -> set[int]:
     """
     tries = {(end.task_id, end.lease_id): end for end in ended}
     back: list[Moved] = []
+    tallies: list[Tally] = []
     for verb in (Verb.SUCCEED, Verb.FAIL, Verb.RETRY_LATER):
         fence = {key for key, end in tries.items() if end.verb is verb}
         moved = _take(verb, ids=[task_id for task_id, _ in fence], fence=fence)
@@ -117,12 +119,12 @@ def finish(ended: Sequence[Ended], now: datetime) -> set[int]:
         ends = traces(winners)
         if verb is Verb.RETRY_LATER:
             delays = {end.task_id: end.delay for end in winners}
-            _wait(verb, moved, now, *ends, ("failures = failures + 1", []), delays=delays)
+            tallies += _wait(verb, moved, now, *ends, FAILED, delays=delays)
         else:
             _write(verb, moved, *ends, rows.put("finished_at", rows.stamp(now)))
-            accounts.settle(verb, moved, now)
+            tallies += accounts.settle(verb, moved, now)
         back += moved
-    accounts.lower(back, now)
+    accounts.conclude(tallies, now, back)
     return {task.id for task in back}
 
 
@@ -144,12 +146,12 @@ def rescue(lease_ids: Sequence[int], *, expired: bool = False) -> int:
     suspects = [task for task in running if task.losses + 1 < MAX_LOSSES]
     poison = [task for task in running if task.losses + 1 >= MAX_LOSSES]
     lost(running, nodes, now)
-    _wait(Verb.RESCUE, queued, now)
-    _wait(Verb.RESCUE, suspects, now, *LOST, lane=SUSPECT)
+    tallies = _wait(Verb.RESCUE, queued, now)
+    tallies += _wait(Verb.RESCUE, suspects, now, *LOST, lane=SUSPECT)
     end = [rows.put("error", "poison"), rows.put("finished_at", rows.stamp(now))]
     _write(Verb.POISON, poison, *LOST, *end)
-    accounts.settle(Verb.POISON, poison, now)
-    accounts.lower(moved, now, nodes)
+    tallies += accounts.settle(Verb.POISON, poison, now)
+    accounts.conclude(tallies, now, moved, nodes)
     kills.fence(nodes, now)
     return len(moved)
 
@@ -159,8 +161,7 @@ def release(lease_ids: Sequence[int]) -> int:
     """Give tasks of living leases back unharmed: drain, or a lease that was never published."""
     now = clock.now()
     moved = _take(Verb.RELEASE, leases=lease_ids)
-    _wait(Verb.RELEASE, moved, now)
-    accounts.lower(moved, now, lease_ids)
+    accounts.conclude(_wait(Verb.RELEASE, moved, now), now, moved, lease_ids)
     return len(moved)
 
 
@@ -169,8 +170,7 @@ def give_back(pairs: Sequence[tuple[int, int]]) -> int:
     """Give single tasks, as (lease id, task id), back unharmed; those under another lease stay."""
     fence = {(task_id, lease_id) for lease_id, task_id in pairs}
     moved = _take(Verb.RELEASE, ids=[id_ for id_, _ in fence], fence=fence)
-    _wait(Verb.RELEASE, moved, now := clock.now())
-    accounts.lower(moved, now)
+    accounts.conclude(_wait(Verb.RELEASE, moved, now := clock.now()), now, moved)
     return len(moved)
 
 
@@ -213,8 +213,7 @@ def _kill(task_ids: Sequence[int], asked_at: datetime | None = None) -> int:
     end = [NOT_WAITING, rows.put("error", "killed"), rows.put("finished_at", rows.stamp(now))]
     _write(Verb.KILL, running, *end, ("attempts = attempts + 1", []))
     _write(Verb.KILL, others, *end)
-    accounts.settle(Verb.KILL, moved, now)
-    accounts.lower(moved, now)
+    accounts.conclude(accounts.settle(Verb.KILL, moved, now), now, moved)
     return len(moved)
 
 
@@ -224,7 +223,8 @@ def _retry(task_ids: Sequence[int]) -> int:
     moved = _take(Verb.RETRY, ids=task_ids)
     fresh = "failures = 0, losses = 0, error = '', status = NULL, content_id = NULL"
     cleared = (f"{fresh}, finished_at = NULL", list[Any]())
-    _wait(Verb.RETRY, [task._replace(losses=0) for task in moved], now, cleared)
+    waits = _wait(Verb.RETRY, [task._replace(losses=0) for task in moved], now, cleared)
+    accounts.conclude(waits, now)
     return len(moved)
 
 
@@ -272,10 +272,10 @@ def _wait(
     *sets: rows.Assignment,
     lane: int | None = None,
     delays: Mapping[int, float] | None = None,
-) -> None:
+) -> list[Tally]:
     """Let tasks wait, in this lane or in their own, until now or until their delays are over."""
     if not moved:
-        return
+        return []
     lanes = parking.lanes(moved, lane)
     paused = {task.job_id: int(lanes[task.id] is None) for task in moved}
     due = {id_: now + timedelta(seconds=s) for id_, s in (delays or {}).items()}
@@ -295,4 +295,4 @@ def _wait(
     )
     # A job paused or resumed since would leave tasks where nobody looks for them.
     held = {id_: f"paused = {is_}" for id_, is_ in paused.items()}
-    accounts.settle(verb, moved, now, held, dues)
+    return accounts.settle(verb, moved, now, held, dues)
