@@ -24,6 +24,10 @@ WRONG_IN_TIME = ("late", "false_rescues")
 #: The shape of the quick run, and of the long one.
 QUICK = {"tasks": 10_000, "nodes": 2, "lease": 5.0, "faults": 0}
 LONG = {"tasks": 20_000, "nodes": 4, "lease": 15.0, "faults": 72}
+#: How many tasks the Celery program that everybody writes is given, and how often it is struck;
+#: what is told of it.
+PEER_TASKS, PEER_KILLS = 600, 12
+EVERYDAY = {"tasks": "tasks", "lost": "lost", "duplicated": "duplicated_executions"}
 
 
 def main() -> int:
@@ -85,9 +89,19 @@ def long(options: argparse.Namespace) -> int:
     module = "tests.chaos.nemesis.run"
     run = Run("cluster", module, arguments, options.lease, MANY_HOSTS, servers, settings)
     figures: dict[str, Any] = perform(run, options.keep)
-    show({"hashworld": figures})
-    print(json.dumps({**figures, "seed": options.seed}))
+    everyday = {} if options.only else beside(options)
+    show({"hashworld": figures, **({"everyday": everyday} if everyday else {})})
+    told = {f"everyday_{name}": everyday.get(key) for name, key in EVERYDAY.items() if everyday}
+    print(json.dumps({**figures, **told, "seed": options.seed}))
     return 1 if any(figures.get(key, 1) for key in (*WRONG, *WRONG_IN_TIME)) else 0
+
+
+def beside(options: argparse.Namespace) -> dict[str, Any]:
+    """What kills alone do to the Celery program that everybody writes."""
+    arguments = (f"--tasks={PEER_TASKS}", f"--kills={PEER_KILLS}", f"--seed={options.seed}")
+    module = "tests.chaos.everyday"
+    run = Run("everyday", module, arguments, options.lease, MANY_HOSTS, SERVERS_NEEDED)
+    return perform(run, options.keep)
 
 
 def shape(options: argparse.Namespace) -> tuple[str, ...]:

@@ -159,9 +159,8 @@ def rescue(lease_ids: Sequence[int], *, expired: bool = False) -> int:
 @retried
 def release(lease_ids: Sequence[int]) -> int:
     """Give tasks of living leases back unharmed: drain, or a lease that was never published."""
-    now = clock.now()
     moved = _take(Verb.RELEASE, leases=lease_ids)
-    accounts.conclude(_wait(Verb.RELEASE, moved, now), now, moved, lease_ids)
+    accounts.conclude(_wait(Verb.RELEASE, moved, now := clock.now()), now, moved, lease_ids)
     return len(moved)
 
 
@@ -221,10 +220,13 @@ def _kill(task_ids: Sequence[int], asked_at: datetime | None = None) -> int:
 def _retry(task_ids: Sequence[int]) -> int:
     now = clock.now()
     moved = _take(Verb.RETRY, ids=task_ids)
-    fresh = "failures = 0, losses = 0, error = '', status = NULL, content_id = NULL"
-    cleared = (f"{fresh}, finished_at = NULL", list[Any]())
-    waits = _wait(Verb.RETRY, [task._replace(losses=0) for task in moved], now, cleared)
-    accounts.conclude(waits, now)
+    fresh: rows.Assignment = (
+        "failures = 0, losses = 0, error = '', status = NULL, content_id = NULL,"
+        " finished_at = NULL",
+        [],
+    )
+    fresh_start = [task._replace(losses=0) for task in moved]
+    accounts.conclude(_wait(Verb.RETRY, fresh_start, now, fresh), now)
     return len(moved)
 
 
