@@ -127,11 +127,6 @@ def beat(node: Node, work: Work, process: psutil.Process) -> bool:
     )
 
 
-def touch(node: Node) -> None:
-    """Say that the node lives, and nothing else."""
-    _own(node).update(seen_at=clock.now())
-
-
 def _own(node: Node) -> "models.QuerySet[Node]":
     return Node.objects.filter(pk=node.pk, incarnation=node.incarnation)
 
