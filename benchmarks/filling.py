@@ -19,7 +19,8 @@ FROM seq_{{first}}_to_{{last}}
 """
 _QUEUES = f"""
 INSERT INTO tasks_hostqueue (host_id, lane, arrivals, due_at, ready_at)
-SELECT seq, {Priority.NORMAL.value}, 0, UTC_TIMESTAMP(6) - INTERVAL 1 HOUR, UTC_TIMESTAMP(6) - INTERVAL 1 HOUR + INTERVAL seq MICROSECOND
+SELECT seq, {Priority.NORMAL.value}, 0, UTC_TIMESTAMP(6) - INTERVAL 1 HOUR,
+       UTC_TIMESTAMP(6) - INTERVAL 1 HOUR + INTERVAL seq MICROSECOND
 FROM seq_{{first}}_to_{{last}}
 """
 # The tasks of a host lie apart, as those of a crawl do.
