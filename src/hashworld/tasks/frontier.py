@@ -165,6 +165,16 @@ def waiting_since(node_ids: Iterable[int], now: datetime) -> datetime | None:
     return min(moments, default=None)
 
 
+def supplied(node_ids: Iterable[int], now: datetime) -> set[int]:
+    """Those of these nodes that hold hosts of which something more is due."""
+    part = (
+        "SELECT * FROM (SELECT holder_id FROM tasks_hostqueue"
+        " WHERE holder_id = %s AND lane = %s AND due_at <= %s LIMIT 1) AS q"
+    )
+    asked = [(node_id, lane, rows.stamp(now)) for node_id in node_ids for lane in LANES]
+    return {node_id for (node_id,) in _union(part, asked)}
+
+
 def due(
     wanted: Mapping[Pair, int], queues: Mapping[Pair, Queue], now: datetime
 ) -> dict[Pair, list[Due]]:

@@ -48,6 +48,11 @@ class Load:
         return self.unstarted < STARTS
 
     @property
+    def fullness(self) -> float:
+        """What it holds, as a part of what it may hold."""
+        return self.out / (HELD_PER_TASK * self.max_tasks)
+
+    @property
     def half_empty(self) -> bool:
         """Whether it holds no more than it may have in flight, half of what it may hold."""
         return self.room >= self.max_tasks
@@ -72,8 +77,13 @@ class Due(NamedTuple):
 class Portion:
     """The tasks of one lease to be made, and the most losses of any of them."""
 
-    task_ids: list[int]
+    tasks: list[Due]
     suspicion: int = 0
+
+    @property
+    def task_ids(self) -> list[int]:
+        """Their ids."""
+        return [task.task_id for task in self.tasks]
 
 
 def share(
@@ -95,38 +105,40 @@ def portions(
     *,
     calmest: bool,
     held: Collection[int],
+    room: int,
     lease_size: int,
 ) -> list[Portion]:
     """Cut due tasks, in the order of service, into the leases that the node may have.
 
-    `allowed` is how many tasks of each host may still go out; `held` are the hosts that only this
-    node may serve; `calmest` says that it is the node to empty for a suspect of any other host.
+    `allowed` is how many tasks of each host may still go out, `room` how many in all; `held` are
+    the hosts that only this node may serve; `calmest` says that it is the node to empty for a
+    suspect of any other host.
     """
     tasks = list(due)
     once = [task for task in tasks if 0 < task.losses < ALONE]
     twice = [task for task in tasks if task.losses >= ALONE]
     if twice and not once and not load.suspects and (calmest or twice[0].host_id in held):
         # The node is left to empty itself first; then the suspect has it alone.
-        return [] if load.out else [Portion([twice[0].task_id], ALONE)]
+        return [] if load.out else [Portion([twice[0]], ALONE)]
     budget = Counter(allowed)
-    suspects = [] if load.suspects else _afford(once, budget, min(SUSPECTS, load.room))
+    suspects = [] if load.suspects else _afford(once, budget, min(SUSPECTS, room))
     fresh = [task for task in tasks if not task.losses]
-    ids = _afford(_in_turns(fresh), budget, load.room - len(suspects))
+    rest = _afford(_in_turns(fresh), budget, room - len(suspects))
     leases = [Portion(suspects, 1)] if suspects else []
-    even = -(-len(ids) // max(1, -(-len(ids) // lease_size)))
-    return leases + [Portion(ids[i : i + even]) for i in range(0, len(ids), max(1, even))]
+    even = -(-len(rest) // max(1, -(-len(rest) // lease_size)))
+    return leases + [Portion(rest[i : i + even]) for i in range(0, len(rest), max(1, even))]
 
 
-def _afford(tasks: Iterable[Due], budget: Counter[int], room: int) -> list[int]:
+def _afford(tasks: Iterable[Due], budget: Counter[int], room: int) -> list[Due]:
     """The first tasks for which there is room, in all and on their host; takes from `budget`."""
-    ids: list[int] = []
+    taken: list[Due] = []
     for task in tasks:
-        if len(ids) >= room:
+        if len(taken) >= room:
             break
         if budget[task.host_id] > 0:
             budget[task.host_id] -= 1
-            ids.append(task.task_id)
-    return ids
+            taken.append(task)
+    return taken
 
 
 def _in_turns(tasks: Sequence[Due]) -> Iterable[Due]:

@@ -20,7 +20,7 @@ from hashworld.fetcher.errors import InvalidURL
 from hashworld.fetcher.url import URL, canonicalise
 from hashworld.nodes import clock
 from hashworld.nodes.lands import land_of
-from hashworld.tasks import accounts, dispatcher, frontier, moves, rows
+from hashworld.tasks import accounts, dispatcher, frontier, pursuit, rows
 from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
 from hashworld.tasks.models import Duplicates, Host, Job, Task, ahead
 from hashworld.tasks.spec import JobSpec
@@ -277,7 +277,7 @@ def _known(key: str | None) -> Job | None:
 
 def _take_down(job_id: int) -> None:
     """Kill what a cut-off submission left and free its key."""
-    moves.kill_job(job_id)
+    pursuit.kill_job(job_id)
     now = clock.now()
     with transaction.atomic():
         Job.objects.filter(pk=job_id).update(idempotency_key=None, sealed_at=now)

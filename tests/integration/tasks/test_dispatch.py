@@ -16,7 +16,7 @@ from hashworld.nodes import clock, heartbeat
 from hashworld.nodes.lands import land_of
 from hashworld.nodes.models import Land, Node, NodeState
 from hashworld.tasks import dispatch as dispatching
-from hashworld.tasks import dispatcher, frontier, moves, worker
+from hashworld.tasks import dispatcher, frontier, moves, pursuit, worker
 from hashworld.tasks.dispatch import LEASE_SIZE, dispatch, load
 from hashworld.tasks.lifetimes import start_time
 from hashworld.tasks.models import SUSPECT, Attempt, Host, Job, Lease, Priority, Task
@@ -279,6 +279,18 @@ def test_hosts_that_never_run_dry_are_shared_with_a_node_that_idles(
     world.check_books()
 
 
+def test_what_a_node_leaves_to_an_idle_one_is_given_in_the_same_dispatch(
+    nodes: Callable[..., Node],
+) -> None:
+    owner, other = nodes("one", max_tasks=8), nodes("two", max_tasks=8)
+    found = names(owner)
+    hosts = [next(found) for _ in range(4)]
+    world.hand_in(*(f"http://{host}/{page}" for page in range(5) for host in hosts))
+    given_to = Counter({lease.node_id: lease.size for lease in world.give(owner)})
+    assert given_to == {owner.pk: 10, other.pk: 10}
+    world.check_books()
+
+
 def test_a_single_host_stays_with_the_node_that_has_it(nodes: Callable[..., Node]) -> None:
     owner, _ = nodes("one", max_tasks=8), nodes("two", max_tasks=8)
     job = world.hand_in(*world.pages(100, next(names(owner))))
@@ -458,7 +470,7 @@ def test_a_task_that_was_lost_twice_finds_a_node_whoever_owns_its_land(
 
 def test_a_queue_that_proves_empty_is_not_looked_at_again(node: Node) -> None:
     job = world.hand_in("http://a.example/")
-    moves.kill_job(job.pk)
+    pursuit.kill_job(job.pk)
     # As if a crash had come between a change of tasks by hand and their queue's refreshing.
     host = Host.objects.get()
     host.hostqueue_set.update(ready_at=host.next_at)
@@ -474,7 +486,7 @@ def test_the_statements_of_a_dispatch_do_not_grow_with_the_backlog(node: Node) -
         ) as captured:
             world.give()
         moves.release(list(Lease.objects.open().values_list("pk", flat=True)))
-        moves.kill_job(Job.objects.latest("id").pk)
+        pursuit.kill_job(Job.objects.latest("id").pk)
         return len(captured)
 
     statements(20)

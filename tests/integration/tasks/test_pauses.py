@@ -157,7 +157,7 @@ def test_what_a_paused_job_gets_back_is_not_given_out(node: Node, way: str) -> N
 
 def test_a_task_of_a_paused_job_that_is_retried_by_hand_is_not_given_out(node: Node) -> None:
     job = world.hand_in("http://a.example/", priority=Priority.HIGH)
-    moves.kill_job(job.pk)
+    pursuit.kill_job(job.pk)
     pauses.pause_job(job.pk)
     pursuit.carry_out_all()
     moves.retry([task.pk for task in world.tasks(job)])

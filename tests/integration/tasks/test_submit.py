@@ -12,7 +12,7 @@ from django.db import connection, connections
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
-from hashworld.tasks import dispatcher, moves, rows
+from hashworld.tasks import dispatcher, pursuit, rows
 from hashworld.tasks import submit as submitting
 from hashworld.tasks.dispatcher import Dispatcher
 from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
@@ -265,7 +265,7 @@ def test_another_jobs_urls_are_no_duplicates() -> None:
 def test_a_job_killed_while_it_is_handed_in_is_finished_once_it_is_sealed() -> None:
     def urls() -> Iterator[str]:
         yield from world.pages(CHUNK // rows.FIRST)
-        moves.kill_job(Job.objects.get().pk)
+        pursuit.kill_job(Job.objects.get().pk)
         yield "nonsense"
 
     job = submit(urls()).job

@@ -27,16 +27,19 @@ def cut(
     load: Load | None = None,
     allowed: dict[int, int] | None = None,
     *,
+    room: int | None = None,
     calmest: bool = True,
     held: tuple[int, ...] = (),
     lease_size: int = 100,
 ) -> list[Portion]:
+    load = load or Load(max_tasks=100, out=0)
     return portions(
         tasks,
-        load or Load(max_tasks=100, out=0),
+        load,
         allowed or {task.host_id: 100 for task in tasks},
         calmest=calmest,
         held=held,
+        room=load.room if room is None else room,
         lease_size=lease_size,
     )
 
@@ -107,7 +110,7 @@ def test_suspects_count_against_their_hosts_allowance_and_the_room() -> None:
 
 def test_a_task_lost_twice_is_given_alone_to_an_empty_node() -> None:
     tasks = [*due(1, 2, lane=SUSPECT, losses=2), *due(3, first=11)]
-    assert cut(tasks) == [Portion([1], ALONE)]
+    assert cut(tasks) == [Portion(tasks[:1], ALONE)]
 
 
 def test_a_node_is_left_to_empty_itself_for_a_task_lost_twice() -> None:
@@ -122,12 +125,12 @@ def test_only_the_calmest_node_is_emptied_for_a_task_lost_twice() -> None:
 
 def test_the_holder_of_its_host_is_emptied_for_a_task_lost_twice() -> None:
     tasks = [*due(1, lane=SUSPECT, losses=2), *due(3, first=11)]
-    assert cut(tasks, calmest=False, held=(1,)) == [Portion([1], ALONE)]
+    assert cut(tasks, calmest=False, held=(1,)) == [Portion(tasks[:1], ALONE)]
 
 
 def test_a_task_lost_twice_waits_until_those_lost_once_are_through() -> None:
     tasks = [*due(1, lane=SUSPECT, losses=2), *due(2, lane=SUSPECT, losses=1, first=11)]
-    assert cut(tasks) == [Portion([11], 1)]
+    assert cut(tasks) == [Portion(tasks[1:], 1)]
     assert cut(tasks[:1], Load(max_tasks=100, out=1, suspects=1)) == []
 
 
@@ -159,7 +162,7 @@ tasks_due = st.lists(
 def test_whatever_is_due_the_bounds_hold(
     tasks: list[Due], load: Load, allowed: dict[int, int], calmest: bool
 ) -> None:
-    leases = portions(tasks, load, allowed, calmest=calmest, held=(), lease_size=7)
+    leases = portions(tasks, load, allowed, calmest=calmest, held=(), room=load.room, lease_size=7)
     given_ids = ids(leases)
     by_id = {task.task_id: task for task in tasks}
     assert len(given_ids) == len(set(given_ids))
