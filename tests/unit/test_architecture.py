@@ -32,6 +32,7 @@ PURE = (
     "hashworld.recurring.policy",
     "hashworld.recurring.slots",
     "hashworld.tasks.holdings",
+    "hashworld.tasks.lanes",
     "hashworld.tasks.lending",
     "hashworld.tasks.portion",
     "hashworld.tasks.retry",

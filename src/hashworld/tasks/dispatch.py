@@ -1,9 +1,9 @@
 """Giving due tasks to nodes with room.
 
-For one node at a time: hosts that it holds or that nobody holds, by lane and then the longest
-ready; of the free ones those of its own lands, and those whose node has no room for them. What is
-chosen goes under leases; their ids are published after the commit. The cost of a pass follows
-the room of the node and not the backlog (docs/design.md).
+For one node at a time: hosts that it holds or that nobody holds, by priority, the owners of jobs
+in turn, and then the longest ready; of the free ones those of its own lands, and those that are
+lent to it. What is chosen goes under leases; their ids are published after the commit. The cost of
+a pass follows the room of the node and not the backlog (docs/design.md).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,9 +15,10 @@ from hashworld.nodes import clock
 from hashworld.nodes.models import Land, Node
 from hashworld.tasks import frontier, moves, parking, rows
 from hashworld.tasks.frontier import Pair, Queue
+from hashworld.tasks.lanes import SUSPECT
 from hashworld.tasks.lending import even, fed, kept_hosts, lent
 from hashworld.tasks.lifetimes import start_time
-from hashworld.tasks.models import SUSPECT, Host, Lease
+from hashworld.tasks.models import Host, Lease
 from hashworld.tasks.portion import ALONE, Due, Load, portions, share
 from hashworld.transaction import retried
 

@@ -19,8 +19,9 @@ from hashworld.nodes.models import Node
 from hashworld.tasks import accounts, frontier, kills, parking, rows
 from hashworld.tasks.accounts import Moved, Tally
 from hashworld.tasks.attempts import Ended, lost, record, traces
+from hashworld.tasks.lanes import SUSPECT
 from hashworld.tasks.lifetimes import first_time, start_time
-from hashworld.tasks.models import SUSPECT, Host, Lease, Task
+from hashworld.tasks.models import Host, Lease, Task
 from hashworld.tasks.portion import Due, Portion
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.transitions import ids, take, write

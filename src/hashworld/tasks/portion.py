@@ -7,10 +7,12 @@ nothing else.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from typing import NamedTuple
+
+from hashworld.tasks.lanes import rank, shares
 
 #: How many tasks a node may hold for each that it may have in flight.
 HELD_PER_TASK = 2
@@ -89,10 +91,11 @@ class Portion:
 def share(
     queues: Sequence[tuple[int, int]], allowed: Mapping[int, int], room: int
 ) -> dict[tuple[int, int], int]:
-    """How many tasks to look for in each (host id, lane): twice a fair share of its lane."""
+    """How many tasks to look for in each (host id, lane): twice a fair share of its lane's."""
     lanes = Counter(lane for _, lane in queues)
+    parts = shares(lanes, 2 * room)
     wanted = {
-        (host_id, lane): min(allowed[host_id], -(-2 * room // lanes[lane]))
+        (host_id, lane): min(allowed[host_id], -(-parts[lane] // lanes[lane]))
         for host_id, lane in queues
     }
     return {queue: number for queue, number in wanted.items() if number > 0}
@@ -141,11 +144,16 @@ def _afford(tasks: Iterable[Due], budget: Counter[int], room: int) -> list[Due]:
     return taken
 
 
-def _in_turns(tasks: Sequence[Due]) -> Iterable[Due]:
-    """Lane after lane; in each, one task of each host in turn."""
-    for _, lane in groupby(tasks, key=lambda task: task.lane):
-        hosts: dict[int, list[Due]] = {}
-        for task in lane:
-            hosts.setdefault(task.host_id, []).append(task)
-        for turn in zip_longest(*hosts.values()):
-            yield from (task for task in turn if task is not None)
+def _in_turns(tasks: Sequence[Due]) -> Iterator[Due]:
+    """Rank after rank; in each one task of each lane in turn, and in a lane one of each host."""
+    for _, equals in groupby(tasks, key=lambda task: rank(task.lane)):
+        lanes: dict[int, dict[int, list[Due]]] = {}
+        for task in equals:
+            lanes.setdefault(task.lane, {}).setdefault(task.host_id, []).append(task)
+        yield from _round(_round(hosts.values()) for hosts in lanes.values())
+
+
+def _round(streams: Iterable[Iterable[Due]]) -> Iterator[Due]:
+    """One of each stream in turn."""
+    for turn in zip_longest(*streams):
+        yield from (task for task in turn if task is not None)

@@ -22,6 +22,7 @@ from hashworld.nodes import clock
 from hashworld.nodes.lands import land_of
 from hashworld.tasks import accounts, dispatcher, frontier, pursuit, rows
 from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
+from hashworld.tasks.lanes import lane_of
 from hashworld.tasks.models import Duplicates, Host, Job, Task, ahead
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.states import State
@@ -186,7 +187,7 @@ class _Intake:
             **self._spec.columns(),
         )
         fresh = urls if self._spec.duplicates == Duplicates.KEEP else _first_ones(job.pk, urls)
-        lane, due_at = int(self._spec.priority), rows.stamp(now)
+        lane, due_at = lane_of(job.priority, job.owner_id), rows.stamp(now)
         used = {hosts[url.host] for url in fresh}
         frontier.open_lanes((host_id, lane) for host_id in used)
         rows.insert(

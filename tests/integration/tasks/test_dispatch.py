@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
@@ -18,8 +19,9 @@ from hashworld.nodes.models import Land, Node, NodeState
 from hashworld.tasks import dispatch as dispatching
 from hashworld.tasks import dispatcher, frontier, moves, pursuit, worker
 from hashworld.tasks.dispatch import LEASE_SIZE, dispatch, load
+from hashworld.tasks.lanes import SUSPECT
 from hashworld.tasks.lifetimes import start_time
-from hashworld.tasks.models import SUSPECT, Attempt, Host, Job, Lease, Priority, Task
+from hashworld.tasks.models import Attempt, Host, Job, Lease, Priority, Task
 from hashworld.tasks.portion import HELD_PER_TASK, STARTS
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.submit import submit
@@ -158,6 +160,19 @@ def test_no_lease_is_larger_than_its_bound(
     world.hand_in(*(f"http://h{i}.example/" for i in range(10)))
     assert [lease.size for lease in world.give()] == [4, 4, 2]
     assert LEASE_SIZE > 4
+
+
+def test_a_small_job_does_not_wait_for_the_large_one_of_another_owner(
+    nodes: Callable[..., Node],
+) -> None:
+    nodes("one", max_tasks=4)
+    large, small = (User.objects.create_user(name) for name in ("large", "small"))
+    submit([f"http://h{i}.example/{page}" for i in range(40) for page in range(2)], owner=large)
+    job = submit([f"http://s{i}.example/" for i in range(4)], owner=small).job
+    world.give()
+    assert {task.state for task in world.tasks(job)} == {State.INQUEUE}
+    assert Task.objects.filter(state=State.INQUEUE).count() == 4 * HELD_PER_TASK
+    world.check_books()
 
 
 def test_a_node_takes_the_hosts_of_its_own_lands(nodes: Callable[..., Node]) -> None:

@@ -12,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import moves, pursuit, transitions
+from hashworld.tasks.lanes import SUSPECT
 from hashworld.tasks.lifetimes import first_time
-from hashworld.tasks.models import SUSPECT, Attempt, Host, Job, Lease, Priority, Task
+from hashworld.tasks.models import Attempt, Host, Job, Lease, Priority, Task
 from hashworld.tasks.states import MOVES, TERMINAL, State, Verb
 from tests.integration.tasks import world
 

@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from hashworld.nodes.models import Node
 from hashworld.tasks import intents, moves, parking, pauses, pursuit
 from hashworld.tasks.errors import InvalidInput
-from hashworld.tasks.models import SUSPECT, Host, Job, Lease, Priority, Task, Wanted
+from hashworld.tasks.lanes import SUSPECT
+from hashworld.tasks.models import Host, Job, Lease, Priority, Task, Wanted
 from hashworld.tasks.states import State, Verb
 from tests.integration.tasks import world
 

@@ -16,6 +16,7 @@ from hashworld.tasks import dispatcher, pursuit, rows
 from hashworld.tasks import submit as submitting
 from hashworld.tasks.dispatcher import Dispatcher
 from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
+from hashworld.tasks.lanes import lane_of
 from hashworld.tasks.models import Duplicates, Host, Job, Priority, Task
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.states import State
@@ -76,7 +77,8 @@ def test_the_job_and_its_tasks_are_as_they_were_asked_for() -> None:
     job = submit([URL], JobSpec(name="n", priority=Priority.HIGH, max_attempts=7), owner).job
     assert (job.name, job.owner, job.priority, job.max_attempts) == ("n", owner, 2, 7)
     [task] = world.tasks(job)
-    assert (task.url, task.state, task.lane) == (URL, State.WAITING, Priority.HIGH)
+    lane = lane_of(Priority.HIGH, owner.pk)
+    assert (task.url, task.state, task.lane) == (URL, State.WAITING, lane)
     assert task.due_at == job.created_at
     assert task.url_hash == url_hash("HTTP://A.example:80/#top")
     assert list(Task.objects.of_url(task.url_hash)) == [task]

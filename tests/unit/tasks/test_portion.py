@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashworld.tasks.lanes import lane_of
 from hashworld.tasks.portion import (
     ALONE,
     HELD_PER_TASK,
@@ -75,6 +76,12 @@ def test_a_host_without_an_allowance_is_given_nothing() -> None:
 
 def test_hosts_take_turns() -> None:
     assert ids(cut(due(1, 1, 1, 2, 3, 3))) == [1, 4, 5, 2, 6, 3]
+
+
+def test_owners_take_turns_whatever_each_has() -> None:
+    one, other = lane_of(NORMAL, 1), lane_of(NORMAL, 2)
+    tasks = [*due(1, 2, 3, 4, lane=one), *due(5, 5, lane=other, first=11)]
+    assert ids(cut(tasks, room=5)) == [1, 11, 2, 12, 3]
 
 
 def test_a_higher_lane_is_served_whole_before_the_next() -> None:
