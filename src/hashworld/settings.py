@@ -40,6 +40,8 @@ INSTALLED_APPS = [
     "hashworld.nodes",
     "hashworld.tasks",
     "hashworld.recurring",
+    "hashworld.verbs",
+    "hashworld.api",
     "hashworld.console",
     "hashworld.embedded",
 ]

@@ -16,7 +16,7 @@ SOURCE = ROOT / "src"
 TESTS = ROOT / "tests"
 
 #: The packages from the ground up: each imports those before it and never those after.
-LAYERS = ("fetcher", "nodes", "tasks", "recurring", "console")
+LAYERS = ("fetcher", "nodes", "tasks", "recurring", "verbs", "console")
 #: What no package of the core may import: the shells around it.
 SHELLS = ("console", "api", "proxy", "embedded")
 #: Modules that decide and compute and touch nothing outside their arguments.

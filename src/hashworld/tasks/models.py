@@ -135,7 +135,10 @@ class Job(models.Model):
     objects = JobQuerySet.as_manager()
 
     class Meta:
-        permissions = (("pause_job", "Can pause jobs"),)
+        permissions = (
+            ("pause_job", "Can pause jobs"),
+            ("view_any_job", "Can see the jobs of others"),
+        )
         ordering = ("-id",)
         indexes = (models.Index(fields=("keep_days", "finished_at"), name="job_keep"),)
 
@@ -159,6 +162,20 @@ class Job(models.Model):
 
 #: The column of Job that counts the tasks in each state.
 COUNTERS: dict[State, str] = {state: state.name.lower() for state in State}
+
+
+class JobTag(models.Model):
+    """A word by which a person finds a job again."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="tags", db_index=False)
+    name = models.CharField(max_length=50)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("job", "name"), name="jobtag_once"),)
+        indexes = (models.Index(fields=("name", "job"), name="jobtag_name"),)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def ahead(max_connections: int, min_interval: float) -> int:
