@@ -48,9 +48,9 @@ class Ended(Protocol):
     """A task that a move took."""
 
     @property
-    def id(self) -> int: ...  # noqa: D102
+    def id(self) -> int: ...
     @property
-    def job_id(self) -> int: ...  # noqa: D102
+    def job_id(self) -> int: ...
 
 
 #: Seconds for which what `listeners` answered is believed.
