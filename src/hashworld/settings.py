@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "hashworld.recurring",
     "hashworld.verbs",
     "hashworld.api",
+    "hashworld.api.rpc",
     "hashworld.console",
     "hashworld.embedded",
 ]

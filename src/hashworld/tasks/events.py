@@ -100,7 +100,7 @@ def tell(
 def jobs_finished(job_ids: Iterable[int], now: datetime) -> None:
     """Tell of those of the jobs that were marked finished at this moment."""
     ended = Job.objects.filter(pk__in=list(job_ids), finished_at=now)
-    Event.objects.bulk_create(_finished(job) for job in ended.defer("body", "headers"))
+    Event.objects.bulk_create(_finished(job, now) for job in ended.defer("body", "headers"))
 
 
 def tasks_ended(target: State, moved: Sequence[Ended], now: datetime) -> None:
@@ -120,7 +120,7 @@ def tasks_ended(target: State, moved: Sequence[Ended], now: datetime) -> None:
             at=now,
             job_id=job_id,
             owner_id=owner_id,
-            data={"state": target.name, "tasks": ids},
+            data={"ended": target.name, "tasks": ids},
         )
         for job_id, owner_id in wanted.items()
         if job_id in heard.jobs or owner_id in heard.owners
@@ -144,12 +144,12 @@ def summary(job: Job) -> dict[str, Any]:
     }
 
 
-def _finished(job: Job) -> Event:
+def _finished(job: Job, now: datetime) -> Event:
     ends = ((job.succeed, "succeeded"), (job.runtime_error, "failed"), (job.killed, "killed"))
     told = ", ".join(f"{number:,} {word}" for number, word in ends if number) or "it was empty"
     return Event(
         kind=Kind.JOB_FINISHED,
-        at=job.finished_at,
+        at=now,
         job_id=job.pk,
         owner_id=job.owner_id,
         text=f"{titled(job)} is finished: {told}."[:300],

@@ -71,13 +71,14 @@ def _copied(redis: Any) -> int:
     """
     last = redis.xrevrange(STREAM, count=1)
     number = int(last[0][0].partition("-")[0]) if last else 0
-    newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    if number <= newest:
-        return number or max(0, newest - LENGTH)
-    if newest:
+    newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first()
+    if newest is None or 0 < number <= newest:
+        return number
+    if number:
         log.warning("the stream of events is another database's; it begins anew", stream=STREAM)
         redis.delete(STREAM)
-    return max(0, newest - LENGTH) if newest else number
+    kept = Event.objects.filter(pk__gt=newest - LENGTH).order_by("pk")
+    return (kept.values_list("pk", flat=True).first() or 1) - 1
 
 
 def _add(redis: Any, event: Event) -> bool:

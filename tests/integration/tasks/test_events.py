@@ -74,7 +74,7 @@ def test_single_tasks_are_told_only_where_somebody_listens(node: Node) -> None:
     for job in (heard, other):
         finish_all(job)
     told = Event.objects.filter(kind=Kind.TASK_FINISHED)
-    assert [(event.job_id, event.data["state"]) for event in told] == [(heard.pk, "SUCCEED")]
+    assert [(event.job_id, event.data["ended"]) for event in told] == [(heard.pk, "SUCCEED")]
     assert sorted(told[0].data["tasks"]) == [task.pk for task in world.tasks(heard)]
 
 
@@ -84,7 +84,7 @@ def test_an_owner_hears_of_killed_tasks_too(node: Node) -> None:
     job = submit(world.pages(3), JobSpec(), user).job
     moves.kill([task.pk for task in world.tasks(job)])
     event = Event.objects.get(kind=Kind.TASK_FINISHED)
-    assert (event.owner_id, event.data["state"], len(event.data["tasks"])) == (user.pk, "KILLED", 3)
+    assert (event.owner_id, event.data["ended"], len(event.data["tasks"])) == (user.pk, "KILLED", 3)
 
 
 def test_who_listens_is_asked_once_a_second_at_most() -> None:
