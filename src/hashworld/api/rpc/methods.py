@@ -33,12 +33,12 @@ def serves(
 ) -> Callable[[F], F]:
     """Register a function as "Service.Method" for callers who may use a verb, and for nodes.
 
-    Without either, nobody may call it.
+    Without either, nobody may call it. A KeyError for a function that is no verb.
     """
+    rule = Rule(rights.scope_of(verb) if verb else None, nodes)
 
     def register(function: F) -> F:
-        scope = rights.scope_of(verb) if verb else None
-        REGISTER[name] = Method(function, Rule(scope, nodes))
+        REGISTER[name] = Method(function, rule)
         return function
 
     return register
