@@ -35,6 +35,7 @@ class Kind(StrEnum):
     JOB_FIRST_ERROR = "job.first_error"
     JOB_FINISHED = "job.finished"
     TASK_FINISHED = "task.finished"
+    WEBHOOK_DISABLED = "webhook.disabled"
 
 
 class Listeners(NamedTuple):

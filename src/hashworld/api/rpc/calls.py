@@ -12,7 +12,13 @@ from typing import Any, NoReturn
 
 import grpc
 import structlog
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    InterfaceError,
+    close_old_connections,
+    connections,
+)
 
 from hashworld.api.rpc import access
 from hashworld.api.rpc.access import Caller, Unknown
@@ -29,6 +35,26 @@ _CODES = {
     errors.QuotaExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
 }
+
+
+class Life:
+    """What the calls of one server share: whether it stops, and its threads' connections."""
+
+    def __init__(self) -> None:
+        self.stopping = Event()
+        self._connections: set[Any] = set()
+
+    def begin(self) -> None:
+        """Let this thread's connection be fit for a call."""
+        close_old_connections()
+        self._connections.add(connections[DEFAULT_DB_ALIAS])
+
+    def close(self) -> None:
+        """Close what the threads had, once no call uses it any more."""
+        for used in self._connections:
+            used.inc_thread_sharing()
+            used.close()
+            used.dec_thread_sharing()
 
 
 class Call:
@@ -59,35 +85,33 @@ class Stopping(Exception):
     """The server stops, and a stream must end."""
 
 
-def unary(method: Method, name: str, stopping: Event) -> Any:
+def unary(method: Method, name: str, life: Life) -> Any:
     """A handler of a method that answers once."""
 
     def handle(request: Any, context: grpc.ServicerContext) -> Any:
-        with _call(method, name, context, stopping) as call:
+        with _call(method, name, context, life) as call:
             return method.function(call, request)
 
     return handle
 
 
-def streaming(method: Method, name: str, stopping: Event) -> Any:
+def streaming(method: Method, name: str, life: Life) -> Any:
     """A handler of a method that answers with a stream."""
 
     def handle(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        with _call(method, name, context, stopping) as call:
+        with _call(method, name, context, life) as call:
             yield from method.function(call, request)
 
     return handle
 
 
 @contextmanager
-def _call(
-    method: Method, name: str, context: grpc.ServicerContext, stopping: Event
-) -> Iterator[Call]:
-    close_old_connections()
+def _call(method: Method, name: str, context: grpc.ServicerContext, life: Life) -> Iterator[Call]:
+    life.begin()
     try:
         caller = access.identify(context.invocation_metadata())
         method.rule.require(caller)
-        yield Call(caller, context, stopping)
+        yield Call(caller, context, life.stopping)
     except Stopping:
         _end(context, grpc.StatusCode.UNAVAILABLE, "The server stops; come back.")
     except Unknown as error:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import BoundedSemaphore, Event
+from threading import BoundedSemaphore
 from typing import Any
 
 import grpc
@@ -52,7 +52,7 @@ class Server:
             self._pool, options=_options(), maximum_concurrent_rpcs=threads * (1 + QUEUED)
         )
         self._streams = BoundedSemaphore(max(1, int(threads * STREAMS)))
-        self._stopping = Event()
+        self._life = calls.Life()
         for name, service in communicate_pb2.DESCRIPTOR.services_by_name.items():
             handlers = {method.name: self._handler(name, method) for method in service.methods}
             handler = grpc.method_handlers_generic_handler(f"{PACKAGE}.{name}", handlers)
@@ -74,9 +74,10 @@ class Server:
         Streams that would not end are told to come back: they end with UNAVAILABLE.
         """
         self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
-        self._stopping.set()
+        self._life.stopping.set()
         self._server.stop(grace).wait()
         self._pool.shutdown()
+        self._life.close()
 
     def _say(self, status: Any) -> None:
         for name in ("", *(f"{PACKAGE}.{n}" for n in communicate_pb2.DESCRIPTOR.services_by_name)):
@@ -92,9 +93,9 @@ class Server:
         }
         kind: Callable[..., Any] = kinds[method.client_streaming, method.server_streaming]
         handle = (
-            self._counted(calls.streaming(serving, name, self._stopping))
+            self._counted(calls.streaming(serving, name, self._life))
             if method.server_streaming
-            else calls.unary(serving, name, self._stopping)
+            else calls.unary(serving, name, self._life)
         )
         request, answer = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
         return kind(
