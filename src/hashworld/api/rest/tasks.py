@@ -55,6 +55,25 @@ def list_tasks(
     return TaskPage(items=[TaskOut.of(task) for task in page.items], next=page.next)
 
 
+# Before the addresses with a number, which would take their names for one.
+@opened(router, "POST", "/tasks/kill", tasks.kill, response=ActedOut)
+def kill_tasks(request: HttpRequest, chosen: Ids) -> ActedOut:
+    """End those that have not ended."""
+    return _acted(request, tasks.kill, chosen)
+
+
+@opened(router, "POST", "/tasks/retry", tasks.retry, response=ActedOut)
+def retry_tasks(request: HttpRequest, chosen: Ids) -> ActedOut:
+    """Let those that have ended wait again."""
+    return _acted(request, tasks.retry, chosen)
+
+
+@opened(router, "POST", "/tasks/delete", tasks.delete, response=ActedOut)
+def delete_tasks(request: HttpRequest, chosen: Ids) -> ActedOut:
+    """Delete those that have ended, with their attempts."""
+    return _acted(request, tasks.delete, chosen)
+
+
 @opened(router, "GET", "/tasks/{task_id}", tasks.get, response=TaskOut)
 def get_task(request: HttpRequest, task_id: Task) -> TaskOut:
     """One task."""
@@ -79,24 +98,6 @@ def get_body(request: HttpRequest, task_id: Task) -> HttpResponse:
     """The body of its newest success, byte by byte, as a file that no browser runs."""
     body = tasks.body(user(request), task_id)
     return download.attachment(body, f"task-{task_id}.bin")
-
-
-@opened(router, "POST", "/tasks/kill", tasks.kill, response=ActedOut)
-def kill_tasks(request: HttpRequest, chosen: Ids) -> ActedOut:
-    """End those that have not ended."""
-    return _acted(request, tasks.kill, chosen)
-
-
-@opened(router, "POST", "/tasks/retry", tasks.retry, response=ActedOut)
-def retry_tasks(request: HttpRequest, chosen: Ids) -> ActedOut:
-    """Let those that have ended wait again."""
-    return _acted(request, tasks.retry, chosen)
-
-
-@opened(router, "POST", "/tasks/delete", tasks.delete, response=ActedOut)
-def delete_tasks(request: HttpRequest, chosen: Ids) -> ActedOut:
-    """Delete those that have ended, with their attempts."""
-    return _acted(request, tasks.delete, chosen)
 
 
 def _acted(request: HttpRequest, act: Callable[..., tasks.Acted], chosen: Ids) -> ActedOut:
