@@ -50,6 +50,9 @@ class LineError:
     reason: str
 
 
+Line = tuple[int, str] | LineError
+
+
 @dataclass(slots=True)
 class Submission:
     """The answer to a submission; `repeated` when its key was known and nothing was added."""
@@ -63,11 +66,11 @@ class Submission:
 
 
 def submit(
-    urls: Iterable[str | tuple[int, str]],
+    urls: Iterable[str | Line],
     spec: JobSpec | None = None,
     owner: "User | None" = None,
 ) -> Submission:
-    """Make a job of `urls`, each a text or a pair of line number and text.
+    """Make a job of `urls`: each a text, a pair of line number and text, or why a line has none.
 
     Lines that are no fetchable URL are left out and reported. Raises InvalidInput when an option
     is wrong or no line is left (nothing is changed then), SubmissionBusy while the same
@@ -130,7 +133,7 @@ class _Intake:
         self._accepted = self._duplicated = self._refused = 0
         self._errors: list[LineError] = []
 
-    def add(self, lines: list[tuple[int, str]]) -> None:
+    def add(self, lines: list[Line]) -> None:
         """Check one chunk of lines and write what is good in one transaction."""
         good = self._check(lines)
         if not good:
@@ -162,17 +165,24 @@ class _Intake:
         if self._job is not None:
             _take_down(self._job.pk)
 
-    def _check(self, lines: list[tuple[int, str]]) -> list[URL]:
+    def _check(self, lines: list[Line]) -> list[URL]:
         good: list[URL] = []
         ports = _ports()
-        for number, text in lines:
+        for line in lines:
+            if isinstance(line, LineError):
+                self._refuse(line)
+                continue
+            number, text = line
             try:
                 good.append(canonicalise(text, ports))
             except InvalidURL as error:
-                self._refused += 1
-                if len(self._errors) < MAX_ERRORS:
-                    self._errors.append(LineError(number, text[:200], error.reason))
+                self._refuse(LineError(number, text[:200], error.reason))
         return good
+
+    def _refuse(self, error: LineError) -> None:
+        self._refused += 1
+        if len(self._errors) < MAX_ERRORS:
+            self._errors.append(error)
 
     def _host_ids(self, names: set[str]) -> dict[str, int]:
         unknown = sorted(names - self._hosts.keys())
@@ -235,7 +245,7 @@ _TASK_COLUMNS = (
 _TASK_START = (int(State.WAITING), 0, 0, 0, "")
 
 
-def _numbered(urls: Iterable[str | tuple[int, str]]) -> Iterable[tuple[int, str]]:
+def _numbered(urls: Iterable[str | Line]) -> Iterable[Line]:
     for number, line in enumerate(urls, 1):
         yield (number, line) if isinstance(line, str) else line
 

@@ -10,6 +10,18 @@ from hashworld.tasks.models import COUNTERS, JobQuerySet, TaskQuerySet
 from hashworld.tasks.states import TERMINAL, State
 from hashworld.verbs.errors import Invalid
 
+#: Years that every database and every time zone can tell.
+_YEARS = range(1970, 9999)
+
+
+def _check_since(since: datetime | None) -> None:
+    if since is None:
+        return
+    if since.tzinfo is None:
+        raise Invalid("since", "must name its time zone, as in 2030-01-31T12:00:00Z")
+    if since.year not in _YEARS:
+        raise Invalid("since", f"must be from {_YEARS[0]} to {_YEARS[-1]}")
+
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
@@ -20,6 +32,10 @@ class JobFilter:
     tag: str = ""
     since: datetime | None = None
     unfinished: bool | None = None
+
+    def check(self) -> None:
+        """Raise Invalid naming the first field that cannot be used."""
+        _check_since(self.since)
 
     def narrow(self, jobs: JobQuerySet) -> JobQuerySet:
         """Those of `jobs`; they are few beside tasks and may be read through."""
@@ -53,8 +69,7 @@ class TaskFilter:
         """Raise Invalid naming the first field that cannot be used."""
         if self.code is not None and not 1 <= self.code <= 5:
             raise Invalid("code", "must be the class of a status: 1, 2, 3, 4 or 5")
-        if self.since is not None and self.since.tzinfo is None:
-            raise Invalid("since", "must name its time zone, as in 2030-01-31T12:00:00Z")
+        _check_since(self.since)
 
     def narrow_jobs(self, jobs: JobQuerySet) -> JobQuerySet:
         """Those of `jobs` that may have such tasks."""

@@ -8,7 +8,7 @@ from hashworld.tasks import submit as submission
 from hashworld.tasks.models import Job, Wanted
 from hashworld.tasks.outcomes import Outcome
 from hashworld.tasks.spec import JobSpec
-from hashworld.tasks.submit import Submission
+from hashworld.tasks.submit import Line, Submission
 from hashworld.verbs import audit, paging, rights
 from hashworld.verbs.errors import Invalid, NotFound, translated
 from hashworld.verbs.filters import JobFilter
@@ -23,10 +23,8 @@ RETRIED = {"failed": Wanted.RETRY_FAILED, "killed": Wanted.RETRY_KILLED}
 
 
 @verb(Scope.SUBMIT)
-def submit(
-    user: "User", urls: Iterable[str | tuple[int, str]], spec: JobSpec | None = None
-) -> Submission:
-    """Make a job of `urls`, each a text or a pair of line number and text.
+def submit(user: "User", urls: Iterable[str | Line], spec: JobSpec | None = None) -> Submission:
+    """Make a job of `urls`: each a text, a pair of line number and text, or why a line has none.
 
     Raises Forbidden, Invalid, Conflict and QuotaExceeded; nothing is left of the job then.
     """
@@ -45,7 +43,9 @@ def find(
     """The jobs that a person may see, the newest first."""
     paging.check_limit(limit)
     place = paging.numbers(cursor, 1)
-    jobs = (wanted or JobFilter()).narrow(rights.jobs(user)).order_by("-id")
+    wanted = wanted or JobFilter()
+    wanted.check()
+    jobs = wanted.narrow(rights.jobs(user)).order_by("-id")
     if place:
         jobs = jobs.filter(pk__lt=place[0])
     found = list(jobs.select_related("owner").prefetch_related("tags")[: limit + 1])

@@ -93,9 +93,10 @@ def content_of(user: "User", task_id: int) -> Content:
     """Where the body of its newest success is; raises NotFound when it has none."""
     rights.require(user, rights.VIEW_BODY, "see bodies")
     found = get(user, task_id)
-    if found.content is None:
+    kept: Content | None = found.content
+    if kept is None:
         raise NotFound(f"Task {task_id} has no body.")
-    return found.content
+    return kept
 
 
 @verb(Scope.OPERATE)
@@ -164,10 +165,12 @@ def _changed(task_ids: Collection[int], ended: bool) -> frozenset[int]:
 @verb(Scope.READ)
 def every(user: "User", wanted: TaskFilter, chunk: int = paging.MOST) -> Iterator[Task]:
     """All tasks that a person may see and that are wanted, read page by page."""
-    cursor: str | None = None
-    while True:
-        page = find(user, wanted, cursor, chunk)
+    page = find(user, wanted, None, chunk)
+
+    def pages(page: Page[Task]) -> Iterator[Task]:
         yield from page.items
-        if page.next is None:
-            return
-        cursor = page.next
+        while page.next is not None:
+            page = find(user, wanted, page.next, chunk)
+            yield from page.items
+
+    return pages(page)

@@ -62,8 +62,7 @@ def test_whoever_is_in_no_group_may_call_no_verb(person: Member, name: str) -> N
         if parameter.default is parameter.empty or parameter.name == "wanted"
     }
     with pytest.raises(Forbidden):
-        answer = ALL[name](nobody, **needed)
-        list(answer)  # an iterator does nothing until it is asked
+        ALL[name](nobody, **needed)
 
 
 def test_what_is_no_verb_has_no_scope() -> None:

@@ -12,7 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from hashworld.console import actions, badges, download, search, task_page, wording
+from hashworld import download
+from hashworld.console import actions, badges, search, task_page, wording
 from hashworld.console.actions import DELETE, KILL, RETRY, Action
 from hashworld.console.admin.base import RecordAdmin
 from hashworld.console.task_filters import JobFilter, StateFilter, order, tabs
