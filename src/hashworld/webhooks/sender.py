@@ -6,8 +6,8 @@ message goes out again under the same id: at least once, never lost. Any number 
 """
 
 import secrets
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -82,7 +82,8 @@ class Sender:
             record(message, headers, response, monotonic() - began)
             self._answers.popleft()
             del self._sent[response.key]
-        return self._send(claim(CAPACITY - len(self._sent)))
+        busy = Counter(message.webhook_id for message, _, _ in self._sent.values())
+        return self._send(claim(CAPACITY - len(self._sent), busy))
 
     @property
     def under_way(self) -> int:
@@ -114,7 +115,8 @@ class Sender:
             key=message.pk,
             url=url.url,
             host=url.host,
-            host_limits=HostLimits(max_connections=OF_ONE),
+            # None waits in the engine: what is claimed is sent at once, or its claim would run out.
+            host_limits=HostLimits(max_connections=CAPACITY),
             limits=LIMITS,
             method="POST",
             headers=tuple(headers.items()),
@@ -124,17 +126,21 @@ class Sender:
 
 
 @retried
-def claim(most: int) -> list[Message]:
-    """Messages that are due, now this sender's for `CLAIM` seconds, few of each webhook."""
+def claim(most: int, busy: Mapping[int, int] | None = None) -> list[Message]:
+    """Messages that are due, now this sender's for `CLAIM` seconds, few of each webhook.
+
+    `busy` says how many of each webhook this sender has already.
+    """
     if most < 1:
         return []
     now = clock.now()
-    due = Message.objects.filter(due_at__lte=now).order_by("due_at")
+    of_hook = Counter(busy or {})
+    full = [hook_id for hook_id, number in of_hook.items() if number >= OF_ONE]
+    due = Message.objects.filter(due_at__lte=now).exclude(webhook_id__in=full).order_by("due_at")
     mark = secrets.token_hex(16)
-    of_hook: dict[int, int] = {}
     chosen: list[int] = []
-    for pk, hook_id in due.values_list("pk", "webhook_id")[: most * 4]:
-        of_hook[hook_id] = of_hook.get(hook_id, 0) + 1
+    for pk, hook_id in due.values_list("pk", "webhook_id")[: most * OF_ONE]:
+        of_hook[hook_id] += 1
         if of_hook[hook_id] <= OF_ONE and len(chosen) < most:
             chosen.append(pk)
     until = now + timedelta(seconds=CLAIM)

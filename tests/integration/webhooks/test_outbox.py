@@ -44,7 +44,7 @@ def test_a_job_that_ends_is_told_with_its_tasks(hook: Webhook, hers: Job) -> Non
     assert isinstance(tasks["data"], dict)
     assert isinstance(job["data"], dict)
     told = tasks["data"]["tasks"]
-    assert [(t["url"], t["state"]) for t in told][0] == ("https://a.example/1", "KILLED")
+    assert (told[0]["url"], told[0]["state"]) == ("https://a.example/1", "KILLED")
     assert len(told) == 3
     assert (job["data"]["job"], job["data"]["killed"]) == (hers.pk, 3)
 
