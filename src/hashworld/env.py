@@ -27,6 +27,8 @@ class Environment:
     database_url: str
     broker_url: str
     redis_url: str
+    url: str
+    token: str
     secret_key: str
     debug: bool
     allowed_hosts: list[str]
@@ -81,6 +83,8 @@ def _values(env: FileAwareEnv) -> dict[str, Any]:
         "database_url": _database_url(env, data_dir),
         "broker_url": env.str("CELERY_BROKER_URL", f"hashworld:///{data_dir}/broker.sqlite3"),
         "redis_url": env.str("REDIS_URL", ""),
+        "url": env.str("HASHWORLD_URL", ""),
+        "token": env.str("HASHWORLD_TOKEN", ""),
         "secret_key": env.str("DJANGO_SECRET_KEY", ""),
         "debug": env.bool("DJANGO_DEBUG", False),
         "allowed_hosts": env.list("DJANGO_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"]),

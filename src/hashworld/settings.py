@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "hashworld.verbs",
     "hashworld.api",
     "hashworld.api.rpc",
+    "hashworld.cli",
     "hashworld.console",
     "hashworld.embedded",
 ]
