@@ -64,8 +64,8 @@ class Remote:
 
     def tell_job(self, job_id: int, verb: str, reason: str, which: str = "") -> Document:
         """Kill a job, or retry of it."""
-        more = {"which": which} if which else {}
-        return self._post(f"/jobs/{job_id}/{verb}", {"reason": reason, **more})
+        query = f"?which={which}" if which else ""
+        return self._post(f"/jobs/{job_id}/{verb}{query}", {"reason": reason})
 
     def tell_tasks(self, ids: Sequence[int], verb: str, reason: str) -> Document:
         """Kill or retry tasks."""

@@ -120,7 +120,7 @@ def test_a_receiver_that_hangs_holds_up_nobody(
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    limits = dataclasses.replace(sending.LIMITS, first_byte_timeout=3, total_timeout=3)
+    limits = dataclasses.replace(sending.LIMITS, first_byte_timeout=2)
     monkeypatch.setattr(sending, "LIMITS", limits)
     other = Receiver()
     ports = [receiver.port, other.port]
