@@ -163,7 +163,9 @@ def test_only_worker_modules_use_celerys_decorator() -> None:
         for decorator in node.decorator_list
         if re.search(r"\b(app\.task|shared_task)\b", ast.unparse(decorator))
     }
-    assert users == {f"hashworld.{name}.worker" for name in ("nodes", "recurring", "tasks")}
+    assert users == {
+        f"hashworld.{name}.worker" for name in ("nodes", "recurring", "tasks", "verbs")
+    }
     assert not {
         name for name, path in modules().items() if "celery.shared_task" in imports(name, path)
     }

@@ -12,6 +12,8 @@ from hashworld.recurring.template import Timing
 from hashworld.tasks.models import COUNTERS, Attempt, Host, Job, Task
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.states import State
+from hashworld.verbs.filters import TaskFilter
+from hashworld.verbs.models import Operation
 from hashworld.verbs.nodes import Seen
 
 #: A number of a row.
@@ -257,6 +259,62 @@ class ActedOut(Schema):
     done: list[int]
     skipped: list[int]
     unknown: list[int]
+
+
+class Where(In):
+    """Which tasks, in the words of their list."""
+
+    state: list[StateName] = Field(default_factory=list)
+    host: Word = ""
+    code: Annotated[int, Field(ge=1, le=5)] | None = None
+    error: Word = ""
+    job: Id | None = None
+    owner: Word = ""
+    tag: Word = ""
+    since: datetime | None = None
+
+    def filter(self) -> TaskFilter:
+        """As the verbs take it."""
+        told = self.model_dump(exclude={"state"})
+        return TaskFilter(states=tuple(dict.fromkeys(map(state, self.state))), **told)
+
+
+class OperationIn(In):
+    """A verb and the tasks that it is for; an empty `where` means all that you may act on."""
+
+    verb: Verb
+    where: Where
+    reason: Reason = ""
+
+
+class OperationOut(Schema):
+    """A bulk operation. `matched` of about `total` tasks were looked at, `done` were changed."""
+
+    id: int
+    verb: str
+    state: str
+    owner: str
+    reason: str
+    failure: str
+    total: int
+    matched: int
+    done: int
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, found: Operation) -> "OperationOut":
+        """An operation as it is told."""
+        told = "id verb state reason failure total matched done created_at finished_at".split()
+        values = {name: getattr(found, name) for name in told}
+        return cls(owner=found.owner.get_username(), **values)
+
+
+class OperationPage(Schema):
+    """Some operations."""
+
+    items: list[OperationOut]
+    next: str | None
 
 
 class HostOut(Schema):

@@ -19,7 +19,7 @@ from hashworld.recurring import telling
 from hashworld.recurring.models import Firing, FiringState, Recurring
 from hashworld.recurring.policy import Overlap, Verdict, overlapping
 from hashworld.tasks import lines, moves
-from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
+from hashworld.tasks.errors import InvalidInput, QuotaPassed, SubmissionBusy, SubmissionLost
 from hashworld.tasks.models import Job
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.submit import submit
@@ -77,7 +77,7 @@ def _submit(claim: Claim) -> bool:
         moves.kill_job(job_id)
     try:
         done = submit(_lines(recurring), _spec(recurring, firing.slot), recurring.owner)
-    except InvalidInput as error:
+    except (InvalidInput, QuotaPassed) as error:
         _settle(firing, FiringState.FAILED, str(error))
         return False
     except (SubmissionBusy, SubmissionLost) as error:

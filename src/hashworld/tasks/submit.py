@@ -20,7 +20,7 @@ from hashworld.fetcher.errors import InvalidURL
 from hashworld.fetcher.url import URL, canonicalise
 from hashworld.nodes import clock
 from hashworld.nodes.lands import land_of
-from hashworld.tasks import accounts, dispatcher, frontier, moves, rows
+from hashworld.tasks import accounts, dispatcher, frontier, moves, quotas, rows
 from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
 from hashworld.tasks.models import Duplicates, Host, Job, JobTag, Task, ahead
 from hashworld.tasks.spec import JobSpec
@@ -74,8 +74,8 @@ def submit(
 
     Lines that are no fetchable URL are left out and reported. Raises InvalidInput when an option
     is wrong or no line is left (nothing is changed then), SubmissionBusy while the same
-    idempotency key is being submitted elsewhere, and SubmissionLost when `urls` paused for so long
-    that the job was taken down.
+    idempotency key is being submitted elsewhere, SubmissionLost when `urls` paused for so long that
+    the job was taken down, and QuotaPassed when it is more than the owner may have.
     """
     spec = spec or JobSpec()
     spec.check()
@@ -128,6 +128,7 @@ class _Intake:
         self._spec = spec
         self._owner = owner
         self._key = key
+        self._meter = quotas.Meter(owner)
         self._job: Job | None = None
         self._hosts: dict[str, int] = {}
         self._accepted = self._duplicated = self._refused = 0
@@ -138,6 +139,7 @@ class _Intake:
         good = self._check(lines)
         if not good:
             return
+        self._meter.take(len(good))
         hosts = self._host_ids({url.host for url in good})
         first = self._job is None
         self._job, accepted = self._write(good, hosts)
@@ -162,6 +164,7 @@ class _Intake:
 
     def abandon(self) -> None:
         """Take down what was written, after an error."""
+        self._meter.give_back()
         if self._job is not None:
             _take_down(self._job.pk)
 

@@ -13,7 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hashworld.nodes.errors import InvalidValue, NoAnswer, UnknownNode
-from hashworld.tasks.errors import ContentDamaged, InvalidInput, SubmissionBusy, SubmissionLost
+from hashworld.tasks.errors import (
+    ContentDamaged,
+    InvalidInput,
+    QuotaPassed,
+    SubmissionBusy,
+    SubmissionLost,
+)
 
 #: What `InvalidInput` is about when it is not the input but how things stand.
 _STANDING = "job"
@@ -74,6 +80,8 @@ def translated() -> Iterator[None]:
         raise NotFound(f"{error}.") from error
     except NoAnswer as error:
         raise Unavailable(f"{error}.") from error
+    except QuotaPassed as error:
+        raise QuotaExceeded(str(error), error.retry_after) from error
     except (SubmissionBusy, SubmissionLost) as error:
         raise Conflict(str(error)) from error
     except ContentDamaged as error:

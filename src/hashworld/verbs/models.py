@@ -24,3 +24,42 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor_name}: {self.verb} {self.target}"
+
+
+class OperationState(models.TextChoices):
+    """How far a bulk operation is."""
+
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class Operation(models.Model):
+    """A verb on every task that matches a filter, carried out in the background.
+
+    `job` and `task` say how far it has come; whoever carries on begins there.
+    """
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    verb = models.CharField(max_length=10)
+    wanted = models.JSONField(help_text="The filter.")
+    reason = models.CharField(max_length=300, blank=True)
+    state = models.CharField(
+        max_length=9, choices=OperationState, default=OperationState.RUNNING, db_index=True
+    )
+    failure = models.CharField(max_length=300, blank=True)
+    newest_job = models.BigIntegerField(help_text="Jobs that came later are not touched.")
+    job = models.BigIntegerField(null=True, help_text="Where it is; null at its beginning.")
+    task = models.BigIntegerField(default=0)
+    total = models.PositiveBigIntegerField(help_text="Tasks that could match when it began.")
+    matched = models.PositiveBigIntegerField(default=0)
+    done = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"operation {self.pk}: {self.verb}"

@@ -91,11 +91,15 @@ def resume(user: "User", name: str, reason: str = "") -> control.Reply:
 
 
 @verb(Scope.OPERATE)
-def set_max_tasks(user: "User", name: str, max_tasks: int, reason: str = "") -> control.Reply:
+def set_max_tasks(user: "User", name: str, max_tasks: object, reason: str = "") -> control.Reply:
     """Change how many fetches it may have in flight, until it starts again."""
     verb_ = f"set max_tasks {max_tasks} of"
     reply: control.Reply = _act(
-        user, verb_, name, reason, lambda: control.set_max_tasks(name, max_tasks)
+        user,
+        verb_,
+        name,
+        reason,
+        lambda: control.set_max_tasks(name, control.check_max_tasks(max_tasks)),
     )
     return reply
 

@@ -19,7 +19,8 @@ from hashworld.nodes import clock
 from hashworld.recurring.models import Recurring
 from hashworld.recurring.template import Template, Timing
 from hashworld.tasks.models import Job
-from hashworld.verbs import schedules
+from hashworld.verbs import operations, schedules
+from hashworld.verbs.filters import TaskFilter
 from hashworld.verbs.models import AuditEntry
 from hashworld.verbs.rights import Scope
 from tests.integration.api.conftest import Program, everything
@@ -86,6 +87,10 @@ ANOTHER: dict[str, int] = {
     "GET /cluster": 200,
     "POST /cluster/pause": 403,
     "POST /cluster/resume": 403,
+    "POST /operations": 202,
+    "GET /operations": 200,
+    "GET /operations/{operation_id}": 404,
+    "DELETE /operations/{operation_id}": 404,
     "GET /schedules": 200,
     "POST /schedules": 201,
     "GET /schedules/{schedule_id}": 404,
@@ -109,8 +114,15 @@ def world(alice: User, hers: Job) -> dict[str, Any]:
     alive("berlin-1")
     made = schedules.create(alice, Template("S", "https://e.example/"), Timing(crontab="1 2 * * *"))
     token, _ = tokens.issue(alice, "hers", ["read"])
+    operation = operations.start(alice, "retry", TaskFilter(), "hers")
     task = hers.tasks.earliest("id")
-    return {"job_id": hers.pk, "task_id": task.pk, "schedule_id": made.pk, "token_id": token.pk}
+    return {
+        "job_id": hers.pk,
+        "task_id": task.pk,
+        "schedule_id": made.pk,
+        "token_id": token.pk,
+        "operation_id": operation.pk,
+    }
 
 
 def ask(client: Client, route: str, world: dict[str, Any]) -> Any:

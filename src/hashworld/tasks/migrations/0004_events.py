@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0002_alter_job_options_jobtag'),
+        ('tasks', '0003_quotas'),
     ]
 
     operations = [
