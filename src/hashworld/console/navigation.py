@@ -20,6 +20,8 @@ _GROUPS = {
         ("Hosts", "dns", "tasks.host"),
         ("Contents", "draft", "tasks.content"),
         ("Attempts", "replay", "tasks.attempt"),
+        ("Webhooks", "webhook", "webhooks.webhook"),
+        ("Messages", "outbox", "webhooks.message"),
     ),
     "Cluster": (
         ("Nodes", "memory", "nodes.node"),
