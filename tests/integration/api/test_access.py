@@ -19,10 +19,11 @@ from hashworld.nodes import clock
 from hashworld.recurring.models import Recurring
 from hashworld.recurring.template import Template, Timing
 from hashworld.tasks.models import Job
-from hashworld.verbs import operations, schedules
+from hashworld.verbs import operations, schedules, webhooks
 from hashworld.verbs.filters import TaskFilter
 from hashworld.verbs.models import AuditEntry
 from hashworld.verbs.rights import Scope
+from hashworld.webhooks.models import Message
 from tests.integration.api.conftest import Program, everything
 from tests.integration.nodes.world import alive
 from tests.integration.people import Member
@@ -49,6 +50,7 @@ BODIES: dict[str, Any] = {
     "PUT /schedules/{schedule_id}": SCHEDULE,
     "POST /tokens": {"name": "t", "scopes": ["read"]},
     "POST /operations": {"verb": "kill", "where": {"job": 1}},
+    "POST /webhooks": {"url": "https://hooks.example/", "kinds": ["job.finished"]},
 }
 #: What another submitter is answered who asks for Alice's, or for what only operators may:
 #: a status, or, with 200, that nothing of hers is in the answer.
@@ -103,6 +105,16 @@ ANOTHER: dict[str, int] = {
     "GET /tokens": 200,
     "POST /tokens": 201,
     "DELETE /tokens/{token_id}": 404,
+    "GET /webhooks": 200,
+    "POST /webhooks": 201,
+    "GET /webhooks/{webhook_id}": 404,
+    "DELETE /webhooks/{webhook_id}": 404,
+    "POST /webhooks/{webhook_id}/rotate": 404,
+    "POST /webhooks/{webhook_id}/enable": 404,
+    "POST /webhooks/{webhook_id}/disable": 404,
+    "GET /webhooks/{webhook_id}/messages": 404,
+    "POST /messages/{message_id}/resend": 404,
+    "GET /events": 200,
 }
 #: What whoever is in no group may do all the same: manage tokens, which open nothing.
 HARMLESS = {"GET /tokens", "POST /tokens", "DELETE /tokens/{token_id}"}
@@ -116,12 +128,17 @@ def world(alice: User, hers: Job) -> dict[str, Any]:
     token, _ = tokens.issue(alice, "hers", ["read"])
     operation = operations.start(alice, "retry", TaskFilter(), "hers")
     task = hers.tasks.earliest("id")
+    hook, _ = webhooks.add(alice, "https://hers.example/", ["job.finished"])
+    now = clock.now()
+    message = Message.objects.create(webhook=hook, uid="msg_hers", created_at=now, due_at=now)
     return {
         "job_id": hers.pk,
         "task_id": task.pk,
         "schedule_id": made.pk,
         "token_id": token.pk,
         "operation_id": operation.pk,
+        "webhook_id": hook.pk,
+        "message_id": message.pk,
     }
 
 

@@ -3,7 +3,7 @@
 from hashworld import __version__
 from hashworld.api import problems
 from hashworld.api.door import Door, nobody
-from hashworld.api.rest import cluster, jobs, operations, schedules, tasks, tokens
+from hashworld.api.rest import cluster, jobs, operations, schedules, tasks, tokens, webhooks
 
 door = Door(
     title="HashWorld",
@@ -12,6 +12,6 @@ door = Door(
     auth=nobody,
     urls_namespace="api",
 )
-for part in (jobs, tasks, operations, cluster, schedules, tokens):
+for part in (jobs, tasks, operations, cluster, schedules, tokens, webhooks):
     door.add_router("", part.router)
 problems.handle(door)
