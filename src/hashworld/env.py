@@ -27,12 +27,19 @@ class Environment:
     database_url: str
     broker_url: str
     redis_url: str
+    url: str
+    token: str
     secret_key: str
     debug: bool
     allowed_hosts: list[str]
     csrf_trusted_origins: list[str]
     web_bind: str
     rpc_bind: str
+    rpc_threads: int
+    rpc_tls_cert: str
+    rpc_tls_key: str
+    rpc_tls_client_ca: str
+    rpc_reflection: bool
     chat_bind: str
     log_level: str
     log_format: str
@@ -76,12 +83,19 @@ def _values(env: FileAwareEnv) -> dict[str, Any]:
         "database_url": _database_url(env, data_dir),
         "broker_url": env.str("CELERY_BROKER_URL", f"hashworld:///{data_dir}/broker.sqlite3"),
         "redis_url": env.str("REDIS_URL", ""),
+        "url": env.str("HASHWORLD_URL", ""),
+        "token": env.str("HASHWORLD_TOKEN", ""),
         "secret_key": env.str("DJANGO_SECRET_KEY", ""),
         "debug": env.bool("DJANGO_DEBUG", False),
         "allowed_hosts": env.list("DJANGO_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"]),
         "csrf_trusted_origins": env.list("DJANGO_CSRF_TRUSTED_ORIGINS", []),
         "web_bind": env.str("HASHWORLD_WEB_BIND", "127.0.0.1:8000"),
         "rpc_bind": env.str("HASHWORLD_RPC_BIND", "127.0.0.1:6666"),
+        "rpc_threads": env.int("HASHWORLD_RPC_THREADS", 32, validate=validate.Range(4, 1000)),
+        "rpc_tls_cert": env.str("HASHWORLD_RPC_TLS_CERT", ""),
+        "rpc_tls_key": env.str("HASHWORLD_RPC_TLS_KEY", ""),
+        "rpc_tls_client_ca": env.str("HASHWORLD_RPC_TLS_CLIENT_CA", ""),
+        "rpc_reflection": env.bool("HASHWORLD_RPC_REFLECTION", False),
         "chat_bind": env.str("HASHWORLD_CHAT_BIND", "127.0.0.1:8765"),
         "log_level": env.str("LOG_LEVEL", "INFO", validate=_one_of("DEBUG INFO WARNING ERROR")),
         "log_format": env.str("LOG_FORMAT", "console", validate=_one_of("console json")),

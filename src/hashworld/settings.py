@@ -37,9 +37,15 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_celery_beat",
+    "ninja",
     "hashworld.nodes",
     "hashworld.tasks",
     "hashworld.recurring",
+    "hashworld.webhooks",
+    "hashworld.verbs",
+    "hashworld.api",
+    "hashworld.api.rpc",
+    "hashworld.cli",
     "hashworld.console",
     "hashworld.embedded",
 ]
@@ -53,6 +59,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "hashworld.api.problems.ProblemMiddleware",
 ]
 
 ROOT_URLCONF = "hashworld.urls"

@@ -5,6 +5,8 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 from django.views.generic import RedirectView
 
+from hashworld.api import health
+from hashworld.api.rest import door
 from hashworld.console import dashboard
 from hashworld.console.live import live
 from hashworld.console.metrics import metrics
@@ -12,6 +14,9 @@ from hashworld.console.metrics import metrics
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("metrics", metrics, name="metrics"),
+    path("healthz", health.alive, name="alive"),
+    path("readyz", health.ready, name="ready"),
+    path("api/v1/", door.urls),
     path("admin/dashboard/", live(dashboard.fragment), name="dashboard"),
     path("admin/pause/", admin.site.admin_view(require_POST(dashboard.pause)), name="pause"),
     path("admin/", admin.site.urls),

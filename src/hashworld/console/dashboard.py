@@ -8,10 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from hashworld.console import figures
+from hashworld.console.acting import perform, person
 from hashworld.nodes import clock, leadership, pauses
-from hashworld.nodes.errors import NodesError
 from hashworld.nodes.models import Standing
 from hashworld.tasks import dispatcher
+from hashworld.verbs import nodes as node_verbs
+from hashworld.verbs import rights
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -19,7 +21,8 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if not may_see(request):
         return context
     now = clock.now()
-    jobs, nodes = figures.running_jobs(now), figures.nodes(now)
+    seen = rights.jobs(person(request))
+    jobs, nodes = figures.running_jobs(seen, now), figures.nodes(now)
     return context | {
         "may_see": True,
         "cluster": pauses.cluster(),
@@ -31,8 +34,8 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "none_alive": not any(row.standing == Standing.ALIVE for row in nodes),
         "master": leadership.master(now),
         "jobs": jobs,
-        "finished_jobs": figures.finished_jobs(now) if not jobs else [],
-        "failures": figures.failures(),
+        "finished_jobs": figures.finished_jobs(seen, now) if not jobs else [],
+        "failures": figures.failures() if rights.sees_all(person(request)) else [],
     }
 
 
@@ -45,17 +48,14 @@ def fragment(request: HttpRequest) -> HttpResponse:
 
 def pause(request: HttpRequest) -> HttpResponse:
     """Pause the whole cluster, or end its pause, and go back to the page."""
-    if not request.user.has_perm("nodes.pause_cluster"):
-        raise PermissionDenied
-    try:
-        if "resume" in request.POST:
-            word = "is leased work again" if pauses.resume_cluster() else "was not paused"
-        else:
-            reason, by = request.POST.get("reason", ""), request.user.get_username()
-            word = "is paused" if pauses.pause_cluster(reason, by) else "was paused already"
-    except NodesError as error:
-        messages.error(request, f"Not done: {error}.")
+    if "resume" in request.POST:
+        changed = perform(request, lambda: node_verbs.resume_cluster(person(request)))
+        word = "is leased work again" if changed else "was not paused"
     else:
+        reason = request.POST.get("reason", "")
+        changed = perform(request, lambda: node_verbs.pause_cluster(person(request), reason))
+        word = "is paused" if changed else "was paused already"
+    if changed is not None:
         messages.success(request, f"The cluster {word}.")
         dispatcher.nudge()
     return redirect("admin:index")

@@ -9,7 +9,7 @@ from hashworld.console import progress
 from hashworld.console.progress import Progress
 from hashworld.nodes.models import LANDS, Node, NodeState, Standing
 from hashworld.tasks import counts, frontier, latency
-from hashworld.tasks.models import Job, Lease, Minute, Task
+from hashworld.tasks.models import Job, JobQuerySet, Lease, Minute, Task
 from hashworld.tasks.states import State
 
 MINUTES = 60
@@ -155,15 +155,15 @@ def nodes(now: datetime) -> list[NodeRow]:
     ]
 
 
-def running_jobs(now: datetime) -> list[Progress]:
-    """The newest jobs that have something to do."""
-    jobs = Job.objects.running().select_related("owner")[:ROWS]
+def running_jobs(seen: JobQuerySet, now: datetime) -> list[Progress]:
+    """The newest jobs that have something to do, of those that may be seen."""
+    jobs = seen.running().select_related("owner")[:ROWS]
     return [progress.of(job, now) for job in jobs]
 
 
-def finished_jobs(now: datetime) -> list[Progress]:
-    """The newest jobs that have nothing left to do."""
-    jobs = Job.objects.filter(finished_at__isnull=False).order_by("-finished_at")[:ROWS]
+def finished_jobs(seen: JobQuerySet, now: datetime) -> list[Progress]:
+    """The newest jobs that have nothing left to do, of those that may be seen."""
+    jobs = seen.filter(finished_at__isnull=False).order_by("-finished_at")[:ROWS]
     return [progress.of(job, now) for job in jobs]
 
 

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import reverse
 
-from hashworld.tasks.models import Job
+from hashworld.console.acting import person
+from hashworld.verbs import rights
 
 #: Above this a badge says "99+"; nothing more is counted.
 MOST = 99
@@ -18,6 +20,8 @@ _GROUPS = {
         ("Hosts", "dns", "tasks.host"),
         ("Contents", "draft", "tasks.content"),
         ("Attempts", "replay", "tasks.attempt"),
+        ("Webhooks", "webhook", "webhooks.webhook"),
+        ("Messages", "outbox", "webhooks.message"),
     ),
     "Cluster": (
         ("Nodes", "memory", "nodes.node"),
@@ -35,6 +39,9 @@ _GROUPS = {
     "People": (
         ("Users", "person", "auth.user"),
         ("Groups", "group", "auth.group"),
+        ("Tokens", "key", "api.token"),
+        ("Quotas", "speed", "tasks.quota"),
+        ("Audit", "history", "verbs.auditentry"),
     ),
 }
 
@@ -44,27 +51,33 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
     dashboard = {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}
     shown: list[dict[str, Any]] = [{"items": [dashboard]}]
     for title, entries in _GROUPS.items():
-        items = [_item(*entry) for entry in entries if _may_view(request, entry[2])]
+        items = [_item(request, *entry) for entry in entries if _may_view(request, entry[2])]
         if items:
             shown.append({"title": title, "separator": True, "items": items})
     return shown
 
 
-def _item(title: str, icon: str, model: str) -> dict[str, Any]:
+def _item(request: HttpRequest, title: str, icon: str, model: str) -> dict[str, Any]:
     link = reverse(f"admin:{model.replace('.', '_')}_changelist")
     item: dict[str, Any] = {"title": title, "icon": icon, "link": link}
     if model == "tasks.job":
-        item |= {"badge": _running_jobs(), "badge_variant": "info"}
+        item |= {"badge": _running_jobs(person(request)), "badge_variant": "info"}
     return item
 
 
-def _running_jobs() -> str:
+def _running_jobs(user: User) -> str:
     """How many jobs run, as a badge says it; nothing when none does."""
-    count = len(Job.objects.running().order_by().values_list("pk")[: MOST + 1])
+    count = len(rights.jobs(user).running().order_by().values_list("pk")[: MOST + 1])
     return f"{MOST}+" if count > MOST else str(count or "")
 
 
+#: In which the work of all people is mixed.
+_SHARED = frozenset({"tasks.content", "tasks.attempt", "tasks.lease"})
+
+
 def _may_view(request: HttpRequest, model: str) -> bool:
+    if model in _SHARED and not rights.sees_all(person(request)):
+        return False
     app, name = model.split(".")
     can = request.user.has_perm
     return can(f"{app}.view_{name}") or can(f"{app}.change_{name}")

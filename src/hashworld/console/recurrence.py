@@ -18,6 +18,8 @@ from hashworld.recurring.models import Recurring
 from hashworld.recurring.policy import CatchUp, Overlap
 from hashworld.recurring.template import PERIODS, Template, Timing
 from hashworld.tasks.errors import InvalidInput
+from hashworld.verbs import rights, schedules
+from hashworld.verbs.errors import Invalid, NotFound
 
 CRONTAB, INTERVAL, MOMENT = "crontab", "interval", "moment"
 KINDS = (
@@ -129,27 +131,37 @@ class RecurringForm(JobForm):
     def save(self, owner: User) -> Recurring | None:
         """Make or change it; None when it was refused, and the form says why."""
         try:
+            template = self._template(owner)
             if self._recurring:
-                return changes.change(self._recurring.pk, self._template(), self._timing())
-            return changes.create(self._template(), self._timing(), owner)
-        except InvalidInput as error:
+                return schedules.change(owner, self._recurring.pk, template, self._timing())
+            return schedules.create(owner, template, self._timing())
+        except (Invalid, InvalidInput) as error:
             field = error.field.partition(".")[0]
             self.add_error(field if field in self.fields else None, sentence(error))
+        except NotFound as error:
+            self.add_error("job", str(error))
         return None
 
-    def _template(self) -> Template:
+    def _template(self, owner: User) -> Template:
         data = self.cleaned_data
         options = {name: data[name] for name in OPTIONS if name != "name"}
+        if self._recurring and "tags" in self._recurring.options:
+            options["tags"] = self._recurring.options["tags"]
         if data["body"]:
             options["body"] = data["body"]
         return Template(
-            data["name"], self._urls(), options, data["overlap"], data["catch_up"], data["window"]
+            data["name"],
+            self._urls(owner),
+            options,
+            data["overlap"],
+            data["catch_up"],
+            data["window"],
         )
 
-    def _urls(self) -> str:
+    def _urls(self, owner: User) -> str:
         data = self.cleaned_data
         if data["job"] is not None:
-            return template.urls_of(data["job"])
+            return template.urls_of(rights.job(owner, data["job"]).pk)
         if data["file"]:
             return str(data["file"].read().decode("utf-8-sig"))
         if self._recurring and not data["urls"].strip():

@@ -18,10 +18,12 @@ from unfold.widgets import (
 )
 
 from hashworld.tasks import lines
-from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
+from hashworld.tasks.errors import InvalidInput
 from hashworld.tasks.models import Duplicates, Priority
 from hashworld.tasks.spec import METHODS, JobSpec
-from hashworld.tasks.submit import Submission, submit
+from hashworld.tasks.submit import Submission
+from hashworld.verbs import jobs
+from hashworld.verbs.errors import Conflict, Invalid, QuotaExceeded
 
 #: The form's fields that are the job's options, under the same names.
 OPTIONS = (
@@ -166,11 +168,11 @@ class JobForm(forms.Form):
     def submit(self, owner: User) -> Submission | None:
         """Hand the job in; None when it was refused, and the form says why."""
         try:
-            return submit(self._lines(), self._spec(), owner)
-        except InvalidInput as error:
+            return jobs.submit(owner, self._lines(), self._spec())
+        except (Invalid, InvalidInput) as error:
             field = error.field.partition(".")[0]
             self.add_error(field if field in self.fields else None, sentence(error))
-        except (SubmissionBusy, SubmissionLost) as error:
+        except (Conflict, QuotaExceeded) as error:
             self.add_error(None, str(error))
         return None
 
@@ -196,7 +198,7 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
-def sentence(error: InvalidInput) -> str:
+def sentence(error: Invalid | InvalidInput) -> str:
     """The reason with the part of the field that it is about, if that is more than the field."""
     part = error.field.partition(".")[2]
     text = f"{part} {error.reason}" if part else error.reason

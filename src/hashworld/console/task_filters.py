@@ -9,9 +9,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 
+from hashworld.console.acting import person
 from hashworld.console.badges import TONES
 from hashworld.tasks.models import Job, Task
 from hashworld.tasks.states import State
+from hashworld.verbs import rights
 
 #: The newest jobs are offered by name; any job is reached from its own page.
 OFFERED = 20
@@ -46,10 +48,11 @@ class JobFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         """The newest jobs, and the chosen one."""
-        jobs = list(Job.objects.all()[:OFFERED])
+        seen = rights.jobs(person(request))
+        jobs = list(seen[:OFFERED])
         chosen = _number(request.GET.get(self.parameter_name))
         if chosen is not None and chosen not in {job.pk for job in jobs}:
-            jobs += Job.objects.filter(pk=chosen)
+            jobs += seen.filter(pk=chosen)
         return [(str(job.pk), f"#{job.pk} {job}") for job in jobs]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Task]:
@@ -76,10 +79,10 @@ def order(parameters: Mapping[str, str]) -> tuple[str, ...]:
     return ("-job_id", "-id") if by_state_alone else ("-id",)
 
 
-def tabs(parameters: QueryDict) -> list[Tab]:
-    """All states and each, for the job that is chosen."""
+def tabs(parameters: QueryDict, seen: QuerySet[Job]) -> list[Tab]:
+    """All states and each, for the job that is chosen of those that may be seen."""
     number = _number(parameters.get("job"))
-    job = Job.objects.filter(pk=number).first() if number is not None else None
+    job = seen.filter(pk=number).first() if number is not None else None
     chosen = parameters.get("state", "")
     kept = {name: parameters[name] for name in ("job", "q") if parameters.get(name)}
     counts = job.counts() if job else {}

@@ -12,12 +12,14 @@ from io import BytesIO
 from typing import Any
 
 import structlog
+from django.db import transaction
 
 from hashworld.nodes import clock
+from hashworld.recurring import telling
 from hashworld.recurring.models import Firing, FiringState, Recurring
 from hashworld.recurring.policy import Overlap, Verdict, overlapping
 from hashworld.tasks import lines, pursuit
-from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
+from hashworld.tasks.errors import InvalidInput, QuotaPassed, SubmissionBusy, SubmissionLost
 from hashworld.tasks.models import Job
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.submit import submit
@@ -75,7 +77,7 @@ def _submit(claim: Claim) -> bool:
         pursuit.kill_job(job_id)
     try:
         done = submit(_lines(recurring), _spec(recurring, firing.slot), recurring.owner)
-    except InvalidInput as error:
+    except (InvalidInput, QuotaPassed) as error:
         _settle(firing, FiringState.FAILED, str(error))
         return False
     except (SubmissionBusy, SubmissionLost) as error:
@@ -139,10 +141,13 @@ def _running(recurring: Recurring) -> list[int]:
     return list(unfinished.order_by("pk").values_list("pk", flat=True))
 
 
+@transaction.atomic
 def _settle(firing: Firing, state: FiringState, reason: str = "", job: Job | None = None) -> None:
-    """Write what became of a firing, unless somebody else was quicker."""
+    """Write what became of a firing, and tell of it, unless somebody else was quicker."""
     waiting = Firing.objects.filter(pk=firing.pk, state=FiringState.WAITING)
-    waiting.update(state=state, reason=reason[:300], job_id=job.pk if job else None)
+    settled = waiting.update(state=state, reason=reason[:300], job_id=job.pk if job else None)
+    if settled and state in telling.TOLD:
+        telling.skipped(firing.recurring, firing.slot, state, reason)
 
 
 def _forget(recurring_id: int) -> None:

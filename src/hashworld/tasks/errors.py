@@ -4,6 +4,7 @@ TaskError
 ├── InvalidInput      what was handed in cannot be taken; names the field and the reason
 ├── SubmissionBusy    the same idempotency key is being submitted right now
 ├── SubmissionLost    a submission paused for so long that it was taken down
+├── QuotaPassed       more than its owner may have
 ├── NoNodeAlive       nobody is there to fetch (in `progress`)
 └── ContentDamaged    a kept body is missing or is not what was kept
 """
@@ -28,6 +29,14 @@ class SubmissionBusy(TaskError):
 
 class SubmissionLost(TaskError):
     """A submission paused for so long that it was taken for dead; hand it in again."""
+
+
+class QuotaPassed(TaskError):
+    """More than the owner may have; nothing was changed. `retry_after` is in seconds."""
+
+    def __init__(self, reason: str, retry_after: int) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
 
 
 class ContentDamaged(TaskError):

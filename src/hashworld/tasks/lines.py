@@ -24,7 +24,7 @@ def read(source: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
         number += 1
         if number == 1:
             line = line.removeprefix(BYTE_ORDER_MARK)
-        text = _decode(line, number, name).strip()
+        text = decode(line, number, name).strip()
         if text and not text.startswith("#"):
             yield number, text
 
@@ -36,7 +36,8 @@ def check(source: BinaryIO, name: str) -> None:
     source.seek(0)
 
 
-def _decode(line: bytes, number: int, name: str) -> str:
+def decode(line: bytes, number: int, name: str) -> str:
+    """One line as text; raises InvalidInput."""
     if len(line) > LONGEST:
         raise InvalidInput(name, f"line {number} is longer than {LONGEST:,} bytes; is it a list?")
     if b"\0" in line:

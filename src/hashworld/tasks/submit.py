@@ -20,10 +20,10 @@ from hashworld.fetcher.errors import InvalidURL
 from hashworld.fetcher.url import URL, canonicalise
 from hashworld.nodes import clock
 from hashworld.nodes.lands import land_of
-from hashworld.tasks import accounts, dispatcher, frontier, pursuit, rows
+from hashworld.tasks import accounts, dispatcher, frontier, pursuit, quotas, rows
 from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
 from hashworld.tasks.lanes import lane_of
-from hashworld.tasks.models import Duplicates, Host, Job, Task, ahead
+from hashworld.tasks.models import Duplicates, Host, Job, JobTag, Task, ahead
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.states import State
 from hashworld.transaction import retried
@@ -51,6 +51,9 @@ class LineError:
     reason: str
 
 
+Line = tuple[int, str] | LineError
+
+
 @dataclass(slots=True)
 class Submission:
     """The answer to a submission; `repeated` when its key was known and nothing was added."""
@@ -64,20 +67,20 @@ class Submission:
 
 
 def submit(
-    urls: Iterable[str | tuple[int, str]],
+    urls: Iterable[str | Line],
     spec: JobSpec | None = None,
     owner: "User | None" = None,
 ) -> Submission:
-    """Make a job of `urls`, each a text or a pair of line number and text.
+    """Make a job of `urls`: each a text, a pair of line number and text, or why a line has none.
 
     Lines that are no fetchable URL are left out and reported. Raises InvalidInput when an option
     is wrong or no line is left (nothing is changed then), SubmissionBusy while the same
-    idempotency key is being submitted elsewhere, and SubmissionLost when `urls` paused for so long
-    that the job was taken down.
+    idempotency key is being submitted elsewhere, SubmissionLost when `urls` paused for so long that
+    the job was taken down, and QuotaPassed when it is more than the owner may have.
     """
     spec = spec or JobSpec()
     spec.check()
-    key = _namespaced(spec.idempotency_key, owner)
+    key = namespaced(spec.idempotency_key, owner)
     if known := _known(key):
         return Submission(job=known, accepted=known.total, repeated=True)
     intake = _Intake(spec, owner, key)
@@ -101,6 +104,15 @@ def url_hash(url: str) -> int:
     return _hash(canonicalise(url, _ports()))
 
 
+def namespaced(key: str | None, owner: "User | None") -> str | None:
+    """A submission's key as it is kept, so that owners cannot meet."""
+    if key is None:
+        return None
+    # Hashed, because the database's collation takes "A" and "a" for equal.
+    digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+    return f"{owner.pk if owner else ''}:{digest}"
+
+
 def abandon_stale(now: datetime) -> int:
     """Take down the jobs of submissions that were cut off; the number of jobs."""
     stale = Job.objects.filter(finished_at=None, sealed_at=None, touched_at__lt=now - ABANDONED)
@@ -117,16 +129,18 @@ class _Intake:
         self._spec = spec
         self._owner = owner
         self._key = key
+        self._meter = quotas.Meter(owner)
         self._job: Job | None = None
         self._hosts: dict[str, int] = {}
         self._accepted = self._duplicated = self._refused = 0
         self._errors: list[LineError] = []
 
-    def add(self, lines: list[tuple[int, str]]) -> None:
+    def add(self, lines: list[Line]) -> None:
         """Check one chunk of lines and write what is good in one transaction."""
         good = self._check(lines)
         if not good:
             return
+        self._meter.take(len(good))
         hosts = self._host_ids({url.host for url in good})
         first = self._job is None
         self._job, accepted = self._write(good, hosts)
@@ -151,20 +165,28 @@ class _Intake:
 
     def abandon(self) -> None:
         """Take down what was written, after an error."""
+        self._meter.give_back()
         if self._job is not None:
             _take_down(self._job.pk)
 
-    def _check(self, lines: list[tuple[int, str]]) -> list[URL]:
+    def _check(self, lines: list[Line]) -> list[URL]:
         good: list[URL] = []
         ports = _ports()
-        for number, text in lines:
+        for line in lines:
+            if isinstance(line, LineError):
+                self._refuse(line)
+                continue
+            number, text = line
             try:
                 good.append(canonicalise(text, ports))
             except InvalidURL as error:
-                self._refused += 1
-                if len(self._errors) < MAX_ERRORS:
-                    self._errors.append(LineError(number, text[:200], error.reason))
+                self._refuse(LineError(number, text[:200], error.reason))
         return good
+
+    def _refuse(self, error: LineError) -> None:
+        self._refused += 1
+        if len(self._errors) < MAX_ERRORS:
+            self._errors.append(error)
 
     def _host_ids(self, names: set[str]) -> dict[str, int]:
         unknown = sorted(names - self._hosts.keys())
@@ -179,13 +201,7 @@ class _Intake:
     def _write(self, urls: list[URL], hosts: dict[str, int]) -> tuple[Job, int]:
         """Write the tasks of one chunk, and the job with the first; the job, how many tasks."""
         now = clock.now()
-        job = self._job or Job.objects.create(
-            owner=self._owner,
-            idempotency_key=self._key,
-            created_at=now,
-            touched_at=now,
-            **self._spec.columns(),
-        )
+        job = self._job or self._make(now)
         fresh = urls if self._spec.duplicates == Duplicates.KEEP else _first_ones(job.pk, urls)
         lane, due_at = lane_of(job.priority, job.owner_id), rows.stamp(now)
         used = {hosts[url.host] for url in fresh}
@@ -198,6 +214,17 @@ class _Intake:
         frontier.arrive(dict.fromkeys(((host_id, lane) for host_id in used), now))
         self._mark(job, waiting=F("waiting") + len(fresh), touched_at=now)
         return job, len(fresh)
+
+    def _make(self, now: datetime) -> Job:
+        job = Job.objects.create(
+            owner=self._owner,
+            idempotency_key=self._key,
+            created_at=now,
+            touched_at=now,
+            **self._spec.columns(),
+        )
+        JobTag.objects.bulk_create(JobTag(job=job, name=tag) for tag in set(self._spec.tags))
+        return job
 
     def _mark(self, job: Job, **columns: Any) -> None:
         """Write to the job's row; raises SubmissionLost when it was taken down meanwhile."""
@@ -222,7 +249,7 @@ _TASK_COLUMNS = (
 _TASK_START = (int(State.WAITING), 0, 0, 0, "")
 
 
-def _numbered(urls: Iterable[str | tuple[int, str]]) -> Iterable[tuple[int, str]]:
+def _numbered(urls: Iterable[str | Line]) -> Iterable[Line]:
     for number, line in enumerate(urls, 1):
         yield (number, line) if isinstance(line, str) else line
 
@@ -255,14 +282,6 @@ def _hosts(names: list[str]) -> dict[str, int]:
         )
         found |= dict(Host.objects.filter(name__in=missing).values_list("name", "id"))
     return found
-
-
-def _namespaced(key: str | None, owner: "User | None") -> str | None:
-    if key is None:
-        return None
-    # Hashed, because the database's collation takes "A" and "a" for equal.
-    digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
-    return f"{owner.pk if owner else ''}:{digest}"
 
 
 def _known(key: str | None) -> Job | None:

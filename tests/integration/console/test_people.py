@@ -15,12 +15,15 @@ pytestmark = pytest.mark.django_db
 
 
 def test_the_delivered_groups_can_do_ever_more(groups: None) -> None:
-    rights = [
+    viewer, *above = [
         set(Group.objects.get(name=name).permissions.values_list("codename", flat=True))
         for name in ("viewer", "submitter", "operator", "admin")
     ]
-    assert all(small < large for small, large in pairwise(rights))
-    assert all(name.startswith("view_") for name in rights[0])
+    # A submitter sees their own jobs only, and may do with these what they like.
+    assert viewer - above[0] == {"view_any_job"}
+    assert viewer < above[1]
+    assert all(small < large for small, large in pairwise(above))
+    assert all(name.startswith("view_") for name in viewer)
 
 
 def test_loading_the_groups_again_changes_nothing(groups: None) -> None:

@@ -13,6 +13,7 @@ from hashworld.console.admin import (
     recurring,
     schedules,
     tasks,
+    webhooks,
 )
 
 admin.site.index_template = "console/dashboard.html"
@@ -29,4 +30,5 @@ __all__ = (
     "recurring",
     "schedules",
     "tasks",
+    "webhooks",
 )

@@ -1,6 +1,7 @@
 """Attempts: every try of every task, in the order they ended."""
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -9,13 +10,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from hashworld.console import badges, wording
-from hashworld.console.admin.base import RecordAdmin
+from hashworld.console.admin.base import SharedRecordAdmin
 from hashworld.console.templatetags.console import ago
 from hashworld.tasks.models import Attempt
 
 
 @admin.register(Attempt)
-class AttemptAdmin(RecordAdmin):
+class AttemptAdmin(SharedRecordAdmin):
     """The newest first; an attempt is read on its task's page."""
 
     list_display = ("task_link", "try_number", "outcome", "node_name", "took", "size", "ended")
@@ -41,6 +42,8 @@ class AttemptAdmin(RecordAdmin):
         self, request: HttpRequest, object_id: str, *args: object, **kwargs: object
     ) -> HttpResponse:
         """The page of its task, at this attempt."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         shown = self.get_object(request, object_id)
         if shown is None:
             return self.missing(request, object_id)

@@ -12,7 +12,9 @@ from django.template.response import TemplateResponse
 from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from hashworld.console.acting import person
 from hashworld.console.paginator import IndexedChangeList, UncountedPaginator
+from hashworld.verbs import rights
 
 
 class ReasonForm(ActionForm):  # type: ignore[misc]
@@ -95,3 +97,12 @@ class RecordAdmin(LargeAdmin):
         name = self.opts.verbose_name
         self.message_user(request, f"There is no {name} {object_id} (any more).", "WARNING")
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+
+class SharedRecordAdmin(RecordAdmin):
+    """A record in which the work of all people is mixed: for those who may see all of it."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Whose own jobs are all they may see finds these on their tasks' pages."""
+        seen: bool = super().has_view_permission(request, obj)
+        return seen and rights.sees_all(person(request))

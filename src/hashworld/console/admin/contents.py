@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from hashworld.console import wording
-from hashworld.console.admin.base import RecordAdmin
+from hashworld.console.admin.base import SharedRecordAdmin
 from hashworld.console.templatetags.console import ago
 from hashworld.tasks.models import Content
 
@@ -16,7 +16,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @admin.register(Content)
-class ContentAdmin(RecordAdmin):
+class ContentAdmin(SharedRecordAdmin):
     """The newest first."""
 
     list_display = ("digest", "size_", "kept", "store_", "created")

@@ -10,11 +10,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from hashworld.console import badges, wording
+from hashworld.console.acting import perform, person
 from hashworld.console.admin.base import LargeAdmin, ReasonForm
 from hashworld.console.templatetags.console import ago
-from hashworld.tasks import frontier, pauses
-from hashworld.tasks.errors import InvalidInput
+from hashworld.tasks import frontier
 from hashworld.tasks.models import Host
+from hashworld.verbs import audit
+from hashworld.verbs import hosts as verbs
 
 #: What a person sets. The other columns are the cluster's, and change while the form is open.
 LIMITS = ("max_connections", "min_interval", "paused", "pause_reason")
@@ -63,23 +65,26 @@ class HostAdmin(LargeAdmin):
         """Write the limits alone and let the host's queues follow them."""
         obj.save(update_fields=(*LIMITS, "ahead"))
         frontier.derive([obj.pk])
+        audit.note(person(request), "change host", f"host {obj.name}", reason=obj.pause_reason)
 
     @admin.action(description="Pause: give out nothing more", permissions=["change"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Host]) -> None:
         """Nothing of these hosts is given out until they are resumed."""
-        ids = list(queryset.values_list("pk", flat=True)[: self.list_per_page])
-        try:
-            changed = pauses.pause_hosts(ids, request.POST.get("reason", ""))
-        except InvalidInput as error:
-            self.message_user(request, f"Not done: {error}.", "ERROR")
-            return
-        self._tell(request, "Paused", changed, len(ids), "paused already")
+        names, reason = self._chosen(queryset), request.POST.get("reason", "")
+        changed = perform(request, lambda: verbs.pause(person(request), names, reason))
+        if changed is not None:
+            self._tell(request, "Paused", changed, len(names), "paused already")
 
     @admin.action(description="Resume", permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Host]) -> None:
         """Give out their waiting tasks again."""
-        ids = list(queryset.values_list("pk", flat=True)[: self.list_per_page])
-        self._tell(request, "Resumed", pauses.resume_hosts(ids), len(ids), "not paused")
+        names = self._chosen(queryset)
+        changed = perform(request, lambda: verbs.resume(person(request), names))
+        if changed is not None:
+            self._tell(request, "Resumed", changed, len(names), "not paused")
+
+    def _chosen(self, queryset: QuerySet[Host]) -> list[str]:
+        return list(queryset.values_list("name", flat=True)[: self.list_per_page])
 
     def _tell(self, request: HttpRequest, word: str, changed: int, of: int, already: str) -> None:
         skipped = f" Skipped {of - changed}: {already}." if changed < of else ""

@@ -1,6 +1,7 @@
 """Jobs: handing one in, watching it, and what to do with what failed."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -14,17 +15,17 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from hashworld.console import actions, badges, job_page, progress, wording
-from hashworld.console.actions import DELETE, KILL, RETRY
+from hashworld.console import badges, job_page, progress, wording
+from hashworld.console.acting import perform, person
 from hashworld.console.admin.base import RecordAdmin
 from hashworld.console.live import live
 from hashworld.console.submission import JobForm
 from hashworld.console.templatetags.console import ago
 from hashworld.nodes import clock
-from hashworld.tasks import intents, pauses
-from hashworld.tasks.errors import InvalidInput
-from hashworld.tasks.models import Job, Wanted
+from hashworld.tasks.models import Job
 from hashworld.tasks.submit import Submission
+from hashworld.verbs import jobs as verbs
+from hashworld.verbs import rights
 
 
 class UnfinishedFilter(admin.SimpleListFilter):
@@ -75,7 +76,9 @@ class JobAdmin(RecordAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         """With their owners and the cluster's time, without request bodies."""
         jobs: QuerySet[Job] = super().get_queryset(request)
-        return jobs.prefetch_related("owner").defer("body").annotate(now=Now())
+        jobs = jobs.prefetch_related("owner").defer("body").annotate(now=Now())
+        user = person(request)
+        return jobs if rights.sees_all(user) else jobs.filter(owner=user)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
@@ -129,7 +132,7 @@ class JobAdmin(RecordAdmin):
             "page": job_page.read(shown),
             "progress": progress.of(shown, clock.now()),
             "job": shown,
-            **self._verbs(request),
+            **self._verbs(request, shown),
         }
         return self.page(request, shown, "console/job.html", context)
 
@@ -137,7 +140,7 @@ class JobAdmin(RecordAdmin):
         """The living part of the page."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        shown = Job.objects.filter(pk=job_id).first()
+        shown = rights.jobs(person(request)).filter(pk=job_id).first()
         if shown is None:
             return HttpResponse(status=286)  # htmx: stop asking
         context = {"progress": progress.of(shown, clock.now()), "job": shown}
@@ -145,76 +148,55 @@ class JobAdmin(RecordAdmin):
 
     def kill(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """End all that has not ended."""
-        return self._ask(request, job_id, KILL, Wanted.KILL, "Its tasks are being killed.")
+        act = partial(verbs.kill, person(request), job_id)
+        return self._act(request, job_id, act, "Its tasks are being killed.", "Asked to kill.")
 
     def retry(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """Let what failed (or, if asked, what was killed) wait again."""
-        killed = request.POST.get("state") == "killed"
-        wanted = Wanted.RETRY_KILLED if killed else Wanted.RETRY_FAILED
-        told = f"Its {'killed' if killed else 'failed'} tasks are being sent back to wait."
-        return self._ask(request, job_id, RETRY, wanted, told)
+        which = "killed" if request.POST.get("state") == "killed" else "failed"
+        act = partial(verbs.retry, person(request), job_id, which)
+        told = f"Its {which} tasks are being sent back to wait."
+        return self._act(request, job_id, act, told, f"Asked to retry {which}.")
 
     def delete(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """Delete it with all its tasks, once it has ended."""
-        if not request.user.has_perm("tasks.delete_job"):
-            raise PermissionDenied
-        return self._ask(request, job_id, DELETE, Wanted.DELETE, "It is being deleted.")
-
-    def _ask(
-        self, request: HttpRequest, job_id: int, action: actions.Action, wanted: Wanted, told: str
-    ) -> HttpResponse:
-        """Ask for something that is carried out in the background, however many tasks there are."""
-        shown = self._for(request, job_id, action)
-        if shown is None:
-            return self.missing(request, job_id)
-        try:
-            intents.ask(job_id, wanted)
-        except InvalidInput as error:
-            self.message_user(request, f"Not done: {error.reason}.", "ERROR")
-        else:
-            self.message_user(request, told, "SUCCESS")
-            self.log_change(request, shown, f"Asked to {wanted.value}.")
-        return redirect("admin:tasks_job_change", job_id)
+        act = partial(verbs.delete, person(request), job_id)
+        return self._act(request, job_id, act, "It is being deleted.", "Asked to delete.")
 
     def pause(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """Give out nothing more of it."""
         reason = request.POST.get("reason", "")
-        return self._brake(request, job_id, lambda: pauses.pause_job(job_id, reason), "Paused")
+        act = partial(verbs.pause, person(request), job_id, reason)
+        return self._act(request, job_id, act, "Paused.", f"Paused. {reason}".strip())
 
     def resume(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """Give out its tasks again."""
-        return self._brake(request, job_id, lambda: pauses.resume_job(job_id), "Resumed")
+        act = partial(verbs.resume, person(request), job_id)
+        return self._act(request, job_id, act, "Resumed.", "Resumed.")
 
-    def _brake(
-        self, request: HttpRequest, job_id: int, act: Callable[[], bool], word: str
+    def _act(
+        self, request: HttpRequest, job_id: int, act: Callable[[], object], told: str, noted: str
     ) -> HttpResponse:
-        if not request.user.has_perm("tasks.pause_job"):
-            raise PermissionDenied
-        shown = Job.objects.filter(pk=job_id).first()
+        """Run a verb on a job; what takes long is carried out in the background."""
+        shown = perform(request, lambda: verbs.get(person(request), job_id))
         if shown is None:
-            return self.missing(request, job_id)
-        try:
-            changed = act()
-        except InvalidInput as error:
-            self.message_user(request, f"Not done: {error}.", "ERROR")
-        else:
-            self.message_user(request, f"{word}." if changed else f"It was {word.lower()} already.")
-            self.log_change(request, shown, f"{word}. {request.POST.get('reason', '')}".strip())
+            return redirect("admin:tasks_job_changelist")
+        changed = perform(request, act)
+        if changed is not None:
+            already = f"It was {told[:1].lower()}{told[1:-1]} already."
+            self.message_user(request, already if changed is False else told, "SUCCESS")
+            self.log_change(request, shown, noted)
         return redirect("admin:tasks_job_change", job_id)
 
-    def _for(self, request: HttpRequest, job_id: int, action: actions.Action) -> Job | None:
-        if not actions.allowed(request, action):
-            raise PermissionDenied
-        return Job.objects.filter(pk=job_id).first()
-
-    def _verbs(self, request: HttpRequest) -> dict[str, bool]:
-        removes = request.user.has_perm("tasks.delete_job")
-        return {
-            "can_kill": actions.allowed(request, KILL),
-            "can_retry": actions.allowed(request, RETRY),
-            "can_pause": request.user.has_perm("tasks.pause_job"),
-            "can_delete": removes and actions.allowed(request, DELETE),
+    def _verbs(self, request: HttpRequest, job: Job) -> dict[str, bool]:
+        needed = {
+            "can_kill": rights.KILL,
+            "can_retry": rights.RETRY,
+            "can_pause": rights.PAUSE_JOB,
+            "can_delete": rights.DELETE_JOB,
         }
+        may = partial(rights.acts_on, person(request), job)
+        return {name: may(permission) for name, permission in needed.items()}
 
     @admin.display(description="Job")
     def name_(self, shown: Job) -> SafeString:

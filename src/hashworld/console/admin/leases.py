@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from hashworld.console import badges, wording
-from hashworld.console.admin.base import RecordAdmin
+from hashworld.console.admin.base import SharedRecordAdmin
 from hashworld.console.templatetags.console import ago
 from hashworld.tasks.models import Lease
 
@@ -30,7 +30,7 @@ class OpenFilter(admin.SimpleListFilter):
 
 
 @admin.register(Lease)
-class LeaseAdmin(RecordAdmin):
+class LeaseAdmin(SharedRecordAdmin):
     """The newest leases first."""
 
     list_display = ("lease", "node_name", "stand", "tasks_left", "created", "deadline")

@@ -1,6 +1,7 @@
 """Nodes and lands: who is there and whose hosts they fetch."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -13,11 +14,12 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from hashworld.console import badges
+from hashworld.console.acting import person
 from hashworld.console.admin.base import ReasonForm, RecordAdmin
 from hashworld.console.templatetags.console import ago
-from hashworld.nodes import control, pauses
-from hashworld.nodes.errors import NodesError
 from hashworld.nodes.models import LANDS, MAX_TASKS, Land, Leadership, Node
+from hashworld.verbs import nodes as verbs
+from hashworld.verbs.errors import VerbError
 
 
 class NodeActionForm(ReasonForm):
@@ -62,23 +64,23 @@ class NodeAdmin(RecordAdmin):
     @admin.action(description="Pause: give out nothing more", permissions=["control"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
         """Nothing new is given to these nodes, until the pause is ended."""
-        reason = request.POST.get("reason", "")
-        self._each(request, queryset, "Paused", lambda name: pauses.pause_node(name, reason))
+        reason, user = request.POST.get("reason", ""), person(request)
+        self._each(request, queryset, "Paused", lambda name: verbs.pause(user, name, reason))
 
     @admin.action(description="End the pause", permissions=["control"])
     def unpause(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
         """They are given work again."""
-        self._each(request, queryset, "No longer paused", pauses.resume_node)
+        self._each(request, queryset, "No longer paused", partial(verbs.unpause, person(request)))
 
     @admin.action(description="Drain: end or give back everything", permissions=["control"])
     def drain(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
         """They are idle after their grace, and their lands go to the others."""
-        self._each(request, queryset, "Draining", control.drain)
+        self._each(request, queryset, "Draining", partial(verbs.drain, person(request)))
 
     @admin.action(description="Resume after a drain", permissions=["control"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
         """They take work again."""
-        self._each(request, queryset, "Resumed", control.resume)
+        self._each(request, queryset, "Resumed", partial(verbs.resume, person(request)))
 
     @admin.action(description="Set fetches in flight", permissions=["control"])
     def resize(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
@@ -89,7 +91,7 @@ class NodeAdmin(RecordAdmin):
             request,
             queryset,
             "Resized",
-            lambda name: control.set_max_tasks(name, control.check_max_tasks(wanted)),
+            lambda name: verbs.set_max_tasks(person(request), name, wanted),
         )
 
     def _each(
@@ -103,8 +105,9 @@ class NodeAdmin(RecordAdmin):
         for node in queryset[: self.list_per_page]:
             try:
                 act(node.name)
-            except NodesError as error:
-                self.message_user(request, f"{node.name}: {error}", "ERROR")
+            except VerbError as error:
+                told = str(error).rstrip(".")
+                self.message_user(request, f"{node.name}: {told}", "ERROR")
             else:
                 self.message_user(request, f"{word}: {node.name}.", "SUCCESS")
                 self.log_change(request, node, f"{word}. {request.POST.get('reason', '')}".strip())

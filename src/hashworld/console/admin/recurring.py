@@ -1,9 +1,11 @@
 """Recurring jobs: making and changing them, when they come, and what came of them."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -15,12 +17,14 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from hashworld.console import badges, recurring_page, wording
+from hashworld.console.acting import perform, person
 from hashworld.console.admin.base import RecordAdmin
 from hashworld.console.recurrence import RecurringForm
 from hashworld.console.templatetags.console import ago
 from hashworld.nodes import clock
-from hashworld.recurring import changes, submission
-from hashworld.recurring.models import FiringState, Recurring
+from hashworld.recurring.models import Firing, FiringState, Recurring
+from hashworld.verbs import rights
+from hashworld.verbs import schedules as verbs
 
 
 @admin.register(Recurring)
@@ -51,7 +55,7 @@ class RecurringAdmin(RecordAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recurring]:
         """With their schedules, owners and last jobs, and the cluster's time."""
-        rows = Recurring.objects.light().order_by("-pk").prefetch_related("owner")
+        rows = rights.schedules(person(request)).order_by("-pk").prefetch_related("owner")
         return recurring_page.with_last_jobs(rows).annotate(now=Now())
 
     def add_view(
@@ -104,20 +108,20 @@ class RecurringAdmin(RecordAdmin):
     def pause(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Fire no more until resumed."""
         reason = request.POST.get("reason", "").strip()
-        return self._act(request, pk, "Paused", lambda: changes.pause(pk, reason), reason)
+        act = partial(verbs.pause, person(request), pk, reason)
+        return self._act(request, pk, "Paused", act, reason)
 
     def resume(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Fire again."""
-        return self._act(request, pk, "Resumed", lambda: changes.resume(pk))
+        return self._act(request, pk, "Resumed", partial(verbs.resume, person(request), pk))
 
     def fire(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Submit a job of it now, or as its overlap policy says."""
         shown = self._theirs(request, pk)
         if shown is None:
             return self.missing(request, pk)
-        level, told = fire(shown)
-        self.log_change(request, shown, told)
-        self.message_user(request, told, level)
+        if told := self._fire(request, shown):
+            self.message_user(request, told[1], told[0])
         return redirect("admin:recurring_recurring_change", pk)
 
     def erase(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -126,38 +130,46 @@ class RecurringAdmin(RecordAdmin):
         if shown is None:
             return self.missing(request, pk)
         self.log_deletions(request, [shown])  # type: ignore[arg-type]  # any iterable will do
-        changes.delete(pk)
+        verbs.delete(person(request), pk)
         self.message_user(request, f"Deleted {shown}. Its jobs stay.", "SUCCESS")
         return redirect("admin:recurring_recurring_changelist")
 
     @admin.action(description="Pause", permissions=["manage"])
     def pause_many(self, request: HttpRequest, queryset: QuerySet[Recurring]) -> None:
         """Fire none of these until they are resumed."""
-        self._each(request, queryset, "Paused", changes.pause, "paused already")
+        self._each(request, queryset, "Paused", verbs.pause, "paused already")
 
     @admin.action(description="Resume", permissions=["manage"])
     def resume_many(self, request: HttpRequest, queryset: QuerySet[Recurring]) -> None:
         """Fire these again."""
-        self._each(request, queryset, "Resumed", changes.resume, "not paused")
+        self._each(request, queryset, "Resumed", verbs.resume, "not paused")
 
     @admin.action(description="Fire now", permissions=["manage"])
     def fire_many(self, request: HttpRequest, queryset: QuerySet[Recurring]) -> None:
         """Submit a job of each."""
         for shown in list(queryset[: self.list_per_page]):
-            level, told = fire(shown)
-            self.log_change(request, shown, told)
-            self.message_user(request, f"{shown}: {told}", level)
+            if told := self._fire(request, shown):
+                self.message_user(request, f"{shown}: {told[1]}", told[0])
+
+    def _fire(self, request: HttpRequest, shown: Recurring) -> tuple[str, str] | None:
+        """Fire one; the level and the text of what came of it."""
+        firing = perform(request, lambda: verbs.fire(person(request), shown.pk))
+        if firing is None:
+            return None
+        level, told = outcome(firing)
+        self.log_change(request, shown, told)
+        return level, told
 
     def _each(
         self,
         request: HttpRequest,
         queryset: QuerySet[Recurring],
         done: str,
-        act: Callable[[int], bool],
+        act: Callable[[User, int], bool],
         skips: str,
     ) -> None:
         chosen = list(queryset[: self.list_per_page])
-        changed = [shown for shown in chosen if act(shown.pk)]
+        changed = [s for s in chosen if perform(request, partial(act, person(request), s.pk))]
         for shown in changed:
             self.log_change(request, shown, f"{done}.")
         left = len(chosen) - len(changed)
@@ -170,25 +182,25 @@ class RecurringAdmin(RecordAdmin):
         shown = self._theirs(request, pk)
         if shown is None:
             return self.missing(request, pk)
-        if act():
+        changed = perform(request, act)
+        if changed:
             self.log_change(request, shown, f"{done}: {reason}." if reason else f"{done}.")
             self.message_user(request, f"{done}.", "SUCCESS")
-        else:
+        elif changed is not None:
             self.message_user(request, f"{done} already.", "WARNING")
         return redirect("admin:recurring_recurring_change", pk)
 
     def _theirs(self, request: HttpRequest, pk: int, verb: str = "change") -> Recurring | None:
         """The one, if there is it; only for those who may change it."""
-        shown = Recurring.objects.select_related("periodic_task").filter(pk=pk).first()
-        if not self._may(request, shown, verb):
+        shown = rights.schedules(person(request)).filter(pk=pk).first()
+        if shown is not None and not self._may(request, shown, verb):
             raise PermissionDenied
         return shown
 
-    def _may(self, request: HttpRequest, shown: Recurring | None, verb: str) -> bool:
+    def _may(self, request: HttpRequest, shown: Recurring, verb: str) -> bool:
         """Those of the group may; and whoever made it, as long as they may make more."""
-        own = shown is not None and shown.owner_id == request.user.pk
-        can = request.user.has_perm
-        return can(f"recurring.{verb}_recurring") or (own and can("recurring.add_recurring"))
+        permission = rights.CHANGE_SCHEDULE if verb == "change" else rights.DELETE_SCHEDULE
+        return rights.acts_on_schedule(person(request), shown, permission)
 
     def _form(
         self, request: HttpRequest, form: RecurringForm, shown: Recurring | None
@@ -234,11 +246,8 @@ class RecurringAdmin(RecordAdmin):
         return str(shown.owner or wording.NONE)
 
 
-def fire(shown: Recurring) -> tuple[str, str]:
-    """Fire it now; the level and the text of what came of it."""
-    firing = changes.fire_now(shown.pk)
-    submission.submit_due_of(shown.pk)
-    firing.refresh_from_db()
+def outcome(firing: Firing) -> tuple[str, str]:
+    """The level and the text of what came of a firing."""
     match firing.state:
         case FiringState.SUBMITTED:
             return "SUCCESS", f"Submitted job #{firing.job_id}."

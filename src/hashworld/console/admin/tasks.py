@@ -12,15 +12,17 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from hashworld.console import actions, badges, download, search, task_page, wording
+from hashworld import download
+from hashworld.console import actions, badges, search, task_page, wording
+from hashworld.console.acting import perform, person
 from hashworld.console.actions import DELETE, KILL, RETRY, Action
 from hashworld.console.admin.base import RecordAdmin
 from hashworld.console.task_filters import JobFilter, StateFilter, order, tabs
 from hashworld.console.templatetags.console import ago
 from hashworld.console.text import visible
-from hashworld.tasks import content
-from hashworld.tasks.errors import ContentDamaged
-from hashworld.tasks.models import Task
+from hashworld.tasks.models import Job, Task
+from hashworld.verbs import rights
+from hashworld.verbs import tasks as verbs
 
 
 @admin.register(Task)
@@ -53,7 +55,10 @@ class TaskAdmin(RecordAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
         """With jobs by a second query: as joins they tempt MySQL to begin with the small table."""
-        return super().get_queryset(request).prefetch_related("job")
+        tasks: QuerySet[Task] = super().get_queryset(request).prefetch_related("job")
+        if rights.sees_all(person(request)):
+            return tasks
+        return tasks.filter(job__in=Job.objects.filter(owner=person(request)).values("pk"))
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """The order of the index that the filters use."""
@@ -69,9 +74,10 @@ class TaskAdmin(RecordAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list under a row of states."""
-        return super().changelist_view(
-            request, {**(extra_context or {}), "tabs": tabs(request.GET)}
-        )
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        shown = tabs(request.GET, rights.jobs(person(request)))
+        return super().changelist_view(request, {**(extra_context or {}), "tabs": shown})
 
     def change_view(
         self, request: HttpRequest, object_id: str, *args: object, **kwargs: object
@@ -85,7 +91,7 @@ class TaskAdmin(RecordAdmin):
         sees_body = request.user.has_perm("tasks.view_content")
         found = task_page.read(shown, with_body=sees_body)
         verbs = {
-            f"can_{action.verb}": actions.allowed(request, action)
+            f"can_{action.verb}": actions.allowed_on(request, action, shown.job)
             for action in (KILL, RETRY, DELETE)
         }
         context = {"page": found, "task": shown, "sees_body": sees_body, **verbs}
@@ -93,25 +99,18 @@ class TaskAdmin(RecordAdmin):
 
     def body_view(self, request: HttpRequest, task_id: int) -> HttpResponse:
         """The body as a file."""
-        may = request.user.has_perm
-        if not (self.has_view_permission(request) and may("tasks.view_content")):
-            raise PermissionDenied
-        shown = Task.objects.select_related("content").filter(pk=task_id).first()
-        if shown is None or shown.content is None:
-            return self.missing(request, f"{task_id} with a body")
-        try:
-            return download.attachment(content.read(shown.content), f"task-{task_id}.bin")
-        except ContentDamaged as error:
-            self.message_user(request, f"The body cannot be read: {error}", "ERROR")
+        body = perform(request, lambda: verbs.body(person(request), task_id))
+        if body is None:
             return redirect("admin:tasks_task_change", task_id)
+        return download.attachment(body, f"task-{task_id}.bin")
 
     def _act_view(self, action: Action) -> Any:
         def view(request: HttpRequest, task_id: int) -> HttpResponse:
-            if not actions.allowed(request, action):
-                raise PermissionDenied
-            shown = Task.objects.filter(pk=task_id).first()
+            shown = perform(request, lambda: verbs.get(person(request), task_id))
             if shown is None:
-                return self.missing(request, task_id)
+                return redirect("admin:tasks_task_changelist")
+            if not actions.allowed_on(request, action, shown.job):
+                raise PermissionDenied
             actions.run(request, action, [task_id])
             self.log_change(request, shown, f"Asked to {action.verb}.")
             still_there = Task.objects.filter(pk=task_id).exists()
@@ -125,8 +124,6 @@ class TaskAdmin(RecordAdmin):
 
     def _selected(self, request: HttpRequest, action: Action, queryset: QuerySet[Task]) -> None:
         """Never more than a page, whatever the request claims to have selected."""
-        if not actions.allowed(request, action):
-            raise PermissionDenied
         chosen = queryset.order_by("pk").values_list("pk", flat=True)[: self.list_per_page]
         actions.run(request, action, chosen)
 

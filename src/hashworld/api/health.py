@@ -1,0 +1,41 @@
+"""Whether this process lives, and whether it can serve."""
+
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+
+@require_safe
+@never_cache
+def alive(request: HttpRequest) -> JsonResponse:
+    """200 as long as the process answers at all; it asks nobody else."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 when the database answers and has the tables of this version, else 503 with why.
+
+    The broker is not asked: jobs are taken in, and looked at, without it.
+    """
+    try:
+        missing = _missing()
+    except DatabaseError as error:
+        reason = f"the database does not answer ({type(error).__name__})"
+        return _not_ready(reason)
+    if missing:
+        return _not_ready(f"the database lacks {missing} migrations: run manage.py migrate")
+    return JsonResponse({"status": "ready"})
+
+
+def _missing() -> int:
+    executor = MigrationExecutor(connection)
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _not_ready(reason: str) -> JsonResponse:
+    headers = {"Retry-After": "5"}
+    return JsonResponse({"status": "not ready", "reason": reason}, status=503, headers=headers)
