@@ -9,10 +9,12 @@ from hashworld.console.admin import (
     jobs,
     leases,
     nodes,
+    oversight,
     people,
     recurring,
     schedules,
     tasks,
+    tokens,
 )
 
 admin.site.index_template = "console/dashboard.html"
@@ -25,8 +27,10 @@ __all__ = (
     "jobs",
     "leases",
     "nodes",
+    "oversight",
     "people",
     "recurring",
     "schedules",
     "tasks",
+    "tokens",
 )
