@@ -1,4 +1,4 @@
-"""The endpoint that everybody writes before the everyday program: a row and a message per request."""
+"""The endpoint that everybody writes for the everyday program: a row and a message a request."""
 
 import json
 
