@@ -9,10 +9,12 @@ from hashworld.console.admin import (
     jobs,
     leases,
     nodes,
+    oversight,
     people,
     recurring,
     schedules,
     tasks,
+    tokens,
     webhooks,
 )
 
@@ -26,9 +28,11 @@ __all__ = (
     "jobs",
     "leases",
     "nodes",
+    "oversight",
     "people",
     "recurring",
     "schedules",
     "tasks",
+    "tokens",
     "webhooks",
 )
