@@ -1,6 +1,6 @@
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run migrate test test-long test-unit lint fmt bench chaos chaos-quick lock clean
+.PHONY: help demo run migrate test test-long test-unit lint fmt bench chaos chaos-quick proto lock clean
 
 python := .venv/bin/python
 compile := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -45,6 +45,9 @@ chaos-quick: setup-test ## Kill, freeze and cut off nodes and servers for a few 
 
 chaos: setup-test ## Break a cluster of four nodes at random for up to fifteen minutes, and tell how soon its work went on.
 	@$(python) -m tests.chaos
+
+proto: setup-test ## Remake the Python of communicate.proto, for HashWorld and for the chatroom.
+	@scripts/proto.sh
 
 lock: ## Remake both requirements files from pyproject.toml (needs uv).
 	$(compile) -o requirements.txt

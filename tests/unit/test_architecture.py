@@ -76,9 +76,10 @@ def module_name(path: Path) -> str:
 
 
 def modules(package: str = "hashworld") -> dict[str, Path]:
-    """Every module of a package but its migrations."""
+    """Every module of a package but its migrations and what a compiler made."""
     folder = SOURCE / package.replace(".", "/")
     paths = [path for path in sorted(folder.rglob("*.py")) if "migrations" not in path.parts]
+    paths = [path for path in paths if not path.name.startswith("communicate_pb2")]
     assert paths, f"there is no package {package}"
     return {module_name(path): path for path in paths}
 
