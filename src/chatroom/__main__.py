@@ -11,6 +11,8 @@ from chatroom import config, logs
 from chatroom.bus import Bus
 from chatroom.bus.memory import MemoryBus, Store
 from chatroom.chat import Chat
+from chatroom.cluster import RemoteCluster
+from chatroom.commands import Commands
 from chatroom.config import Config
 from chatroom.connection import frame
 from chatroom.gateway import Gateway
@@ -33,6 +35,9 @@ async def run(chosen: Config) -> int:
     """Serve until told to stop."""
     chat = Chat(_bus(chosen), chosen.limits, chosen.secret, frame)
     gateway = Gateway(chat, chosen)
+    cluster = RemoteCluster(chosen.rpc) if chosen.rpc else None
+    if cluster:
+        chat.services.register("commands", Commands(chat, chat.work, cluster))
     try:
         await gateway.start()
     except OSError as error:
@@ -48,6 +53,8 @@ async def run(chosen: Config) -> int:
     log.info("draining")
     await gateway.drain()
     await chat.stop()
+    if cluster:
+        await cluster.close()
     return 0
 
 

@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 from msgspec import Raw
@@ -58,12 +57,6 @@ from chatroom.work import Work
 TICK = 0.1
 
 log = logging.getLogger(__name__)
-
-
-class Commands(Protocol):
-    """What a chat needs to know of its commands."""
-
-    known: tuple[messages.Command, ...]
 
 
 @dataclass(slots=True)
@@ -257,6 +250,11 @@ class Chat:
         id = await self.bus.publish(room, encode(entry), client.person.id)
         self.said += 1
         return id
+
+    async def publish_card(self, room: str, card: messages.Card) -> str:
+        """Say something in the cluster's name; the id that it got."""
+        entry = Message(room, time.time(), messages.CLUSTER, card=card)
+        return await self.bus.publish(room, encode(entry))
 
     async def _history(self, client: Client, asked: History) -> None:
         self._require_inside(client, asked.room)
