@@ -33,6 +33,11 @@ class Environment:
     csrf_trusted_origins: list[str]
     web_bind: str
     rpc_bind: str
+    rpc_threads: int
+    rpc_tls_cert: str
+    rpc_tls_key: str
+    rpc_tls_client_ca: str
+    rpc_reflection: bool
     chat_bind: str
     log_level: str
     log_format: str
@@ -82,6 +87,11 @@ def _values(env: FileAwareEnv) -> dict[str, Any]:
         "csrf_trusted_origins": env.list("DJANGO_CSRF_TRUSTED_ORIGINS", []),
         "web_bind": env.str("HASHWORLD_WEB_BIND", "127.0.0.1:8000"),
         "rpc_bind": env.str("HASHWORLD_RPC_BIND", "127.0.0.1:6666"),
+        "rpc_threads": env.int("HASHWORLD_RPC_THREADS", 32, validate=validate.Range(4, 1000)),
+        "rpc_tls_cert": env.str("HASHWORLD_RPC_TLS_CERT", ""),
+        "rpc_tls_key": env.str("HASHWORLD_RPC_TLS_KEY", ""),
+        "rpc_tls_client_ca": env.str("HASHWORLD_RPC_TLS_CLIENT_CA", ""),
+        "rpc_reflection": env.bool("HASHWORLD_RPC_REFLECTION", False),
         "chat_bind": env.str("HASHWORLD_CHAT_BIND", "127.0.0.1:8765"),
         "log_level": env.str("LOG_LEVEL", "INFO", validate=_one_of("DEBUG INFO WARNING ERROR")),
         "log_format": env.str("LOG_FORMAT", "console", validate=_one_of("console json")),

@@ -40,6 +40,10 @@ INSTALLED_APPS = [
     "hashworld.nodes",
     "hashworld.tasks",
     "hashworld.recurring",
+    "hashworld.webhooks",
+    "hashworld.verbs",
+    "hashworld.api",
+    "hashworld.api.rpc",
     "hashworld.console",
     "hashworld.embedded",
 ]

@@ -16,7 +16,7 @@ SOURCE = ROOT / "src"
 TESTS = ROOT / "tests"
 
 #: The packages from the ground up: each imports those before it and never those after.
-LAYERS = ("fetcher", "nodes", "tasks", "recurring", "console")
+LAYERS = ("fetcher", "nodes", "tasks", "recurring", "webhooks", "verbs", "console")
 #: What no package of the core may import: the shells around it.
 SHELLS = ("console", "api", "proxy", "embedded")
 #: Modules that decide and compute and touch nothing outside their arguments.
@@ -35,6 +35,8 @@ PURE = (
     "hashworld.tasks.portion",
     "hashworld.tasks.retry",
     "hashworld.tasks.states",
+    "hashworld.webhooks.ladder",
+    "hashworld.webhooks.signature",
 )
 IO = {"asyncio", "celery", "django", "http", "kombu", "os", "pathlib", "pycurl", "requests"} | {
     "select",

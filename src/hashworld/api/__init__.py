@@ -1,1 +1,1 @@
-"""The doors for programs."""
+"""The doors for programs: thin shells around the verbs, and the tokens that open them."""

@@ -57,6 +57,10 @@ class Candidate:
         """Whether this process may believe that it leads; asks nobody."""
         return self.term is not None
 
+    def knows(self, term: int) -> None:
+        """Let the next `run_once` renew a term that this holder took in another process."""
+        self._claimed = term
+
     def pause(self) -> float:
         """Seconds to wait before the next `run_once`; those of standbys are spread out."""
         if self.leads():

@@ -7,7 +7,7 @@ from django.db.models import F
 from django_celery_beat.models import PeriodicTask
 
 from hashworld.nodes import clock, leadership
-from hashworld.recurring import policy, slots, timing
+from hashworld.recurring import policy, slots, telling, timing
 from hashworld.recurring.models import Cursor, Firing, FiringState, Recurring
 from hashworld.transaction import retried
 
@@ -78,4 +78,6 @@ def _owe(recurring_id: int, after: datetime, now: datetime) -> bool:
         ],
         ignore_conflicts=True,
     )
+    for slot in due.missed:
+        telling.skipped(recurring, slot, FiringState.MISSED, late)
     return bool(due.fire)

@@ -12,8 +12,10 @@ from io import BytesIO
 from typing import Any
 
 import structlog
+from django.db import transaction
 
 from hashworld.nodes import clock
+from hashworld.recurring import telling
 from hashworld.recurring.models import Firing, FiringState, Recurring
 from hashworld.recurring.policy import Overlap, Verdict, overlapping
 from hashworld.tasks import lines, moves
@@ -139,10 +141,13 @@ def _running(recurring: Recurring) -> list[int]:
     return list(unfinished.order_by("pk").values_list("pk", flat=True))
 
 
+@transaction.atomic
 def _settle(firing: Firing, state: FiringState, reason: str = "", job: Job | None = None) -> None:
-    """Write what became of a firing, unless somebody else was quicker."""
+    """Write what became of a firing, and tell of it, unless somebody else was quicker."""
     waiting = Firing.objects.filter(pk=firing.pk, state=FiringState.WAITING)
-    waiting.update(state=state, reason=reason[:300], job_id=job.pk if job else None)
+    settled = waiting.update(state=state, reason=reason[:300], job_id=job.pk if job else None)
+    if settled and state in telling.TOLD:
+        telling.skipped(firing.recurring, firing.slot, state, reason)
 
 
 def _forget(recurring_id: int) -> None:

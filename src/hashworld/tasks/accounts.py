@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from hashworld.tasks import frontier, rows
+from hashworld.tasks import events, frontier, rows
 from hashworld.tasks.models import COUNTERS, Host, Job, Lease
 from hashworld.tasks.states import MOVES, OUT, TERMINAL, State, Verb
 from hashworld.transaction import Overtaken
@@ -60,6 +60,7 @@ def settle(
     came_back = [task for task in moved if task.state in OUT and target not in OUT]
     _free_hosts(Counter(task.host_id for task in came_back), now)
     _keep_queues(verb, moved, dues or {})
+    events.tasks_ended(target, moved, now)
     return [Tally(target, [(task.job_id, task.state) for task in moved], guards or {})]
 
 
@@ -106,7 +107,9 @@ def finish_jobs(job_ids: Iterable[int], now: datetime) -> None:
         "sealed_at IS NOT NULL AND finished_at IS NULL"
         " AND waiting = 0 AND inqueue = 0 AND running = 0"
     )
-    rows.update(Job, job_ids, [rows.put("finished_at", rows.stamp(now))], guard=nothing_left)
+    ids = list(job_ids)
+    if rows.update(Job, ids, [rows.put("finished_at", rows.stamp(now))], guard=nothing_left):
+        events.jobs_finished(ids, now)
 
 
 def _free_hosts(amounts: Counter[int], now: datetime) -> None:

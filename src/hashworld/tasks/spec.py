@@ -14,6 +14,8 @@ from hashworld.tasks.models import Duplicates, Job, Priority
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 METHODS = ("GET", "HEAD", "POST")
 MAX_REQUEST_BODY = 1024 * 1024
+MOST_TAGS = 20
+_TAG = re.compile(r"[\w.:/+-]{1,50}", re.ASCII)
 #: A century.
 MAX_KEEP_DAYS = 36_500
 
@@ -35,6 +37,7 @@ class JobSpec:
     retry_cap: float = 300.0
     keep_days: int | None = None
     idempotency_key: str | None = None
+    tags: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raise InvalidInput naming the first field that cannot be used."""
@@ -53,6 +56,7 @@ class JobSpec:
         key = self.idempotency_key
         fine = key is None or 0 < len(key) <= 200
         _require("idempotency_key", fine, "must have 1 to 200 characters")
+        _check_tags(self.tags)
         _check_headers(self.headers)
         fetch_limits(self.limits)
 
@@ -90,6 +94,13 @@ def fetch_limits(changes: Mapping[str, Any]) -> FetchLimits:
 def request_headers(job: Job) -> tuple[tuple[str, str], ...]:
     """A job's request headers as the engine takes them."""
     return tuple(job.headers.items())
+
+
+def _check_tags(tags: tuple[str, ...]) -> None:
+    _require("tags", len(tags) <= MOST_TAGS, f"must be at most {MOST_TAGS}")
+    for tag in tags:
+        reason = f"{tag[:60]!r} must have 1 to 50 letters, digits and . : / + - _ only"
+        _require("tags", bool(_TAG.fullmatch(tag)), reason)
 
 
 def _check_headers(headers: Mapping[str, Any]) -> None:

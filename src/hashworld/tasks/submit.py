@@ -22,7 +22,7 @@ from hashworld.nodes import clock
 from hashworld.nodes.lands import land_of
 from hashworld.tasks import accounts, dispatcher, frontier, moves, rows
 from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
-from hashworld.tasks.models import Duplicates, Host, Job, Task, ahead
+from hashworld.tasks.models import Duplicates, Host, Job, JobTag, Task, ahead
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.states import State
 from hashworld.transaction import retried
@@ -76,7 +76,7 @@ def submit(
     """
     spec = spec or JobSpec()
     spec.check()
-    key = _namespaced(spec.idempotency_key, owner)
+    key = namespaced(spec.idempotency_key, owner)
     if known := _known(key):
         return Submission(job=known, accepted=known.total, repeated=True)
     intake = _Intake(spec, owner, key)
@@ -98,6 +98,15 @@ def submit(
 def url_hash(url: str) -> int:
     """The number by which tasks of a URL are found; raises InvalidURL."""
     return _hash(canonicalise(url, _ports()))
+
+
+def namespaced(key: str | None, owner: "User | None") -> str | None:
+    """A submission's key as it is kept, so that owners cannot meet."""
+    if key is None:
+        return None
+    # Hashed, because the database's collation takes "A" and "a" for equal.
+    digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+    return f"{owner.pk if owner else ''}:{digest}"
 
 
 def abandon_stale(now: datetime) -> int:
@@ -178,13 +187,7 @@ class _Intake:
     def _write(self, urls: list[URL], hosts: dict[str, int]) -> tuple[Job, int]:
         """Write the tasks of one chunk, and the job with the first; the job, how many tasks."""
         now = clock.now()
-        job = self._job or Job.objects.create(
-            owner=self._owner,
-            idempotency_key=self._key,
-            created_at=now,
-            touched_at=now,
-            **self._spec.columns(),
-        )
+        job = self._job or self._make(now)
         fresh = urls if self._spec.duplicates == Duplicates.KEEP else _first_ones(job.pk, urls)
         lane, due_at = int(self._spec.priority), rows.stamp(now)
         used = {hosts[url.host] for url in fresh}
@@ -197,6 +200,17 @@ class _Intake:
         frontier.arrive(dict.fromkeys(((host_id, lane) for host_id in used), now))
         self._mark(job, waiting=F("waiting") + len(fresh), touched_at=now)
         return job, len(fresh)
+
+    def _make(self, now: datetime) -> Job:
+        job = Job.objects.create(
+            owner=self._owner,
+            idempotency_key=self._key,
+            created_at=now,
+            touched_at=now,
+            **self._spec.columns(),
+        )
+        JobTag.objects.bulk_create(JobTag(job=job, name=tag) for tag in set(self._spec.tags))
+        return job
 
     def _mark(self, job: Job, **columns: Any) -> None:
         """Write to the job's row; raises SubmissionLost when it was taken down meanwhile."""
@@ -254,14 +268,6 @@ def _hosts(names: list[str]) -> dict[str, int]:
         )
         found |= dict(Host.objects.filter(name__in=missing).values_list("name", "id"))
     return found
-
-
-def _namespaced(key: str | None, owner: "User | None") -> str | None:
-    if key is None:
-        return None
-    # Hashed, because the database's collation takes "A" and "a" for equal.
-    digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
-    return f"{owner.pk if owner else ''}:{digest}"
 
 
 def _known(key: str | None) -> Job | None:

@@ -1,0 +1,1 @@
+"""Webhooks after the Standard Webhooks specification: what happened goes out by itself."""
