@@ -22,7 +22,7 @@ from chatroom.config import Config
 from chatroom.connection import frame
 from chatroom.core.limits import DEFAULT, Limits
 from chatroom.gateway import Gateway
-from hashworld.console import tickets
+from hashworld.api import tickets
 
 KEY = "a secret of the tests"
 ORIGIN = "https://hw.example"

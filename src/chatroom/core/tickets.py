@@ -1,7 +1,7 @@
 """Tickets: what Django says of a person, signed, for one use within a minute.
 
 ``base64url(claims) "." base64url(HMAC-SHA256(key, claims))``, claims being JSON. The other side is
-`hashworld.console.chat`; a test holds the two together.
+`hashworld.api.tickets`; a test holds the two together.
 """
 
 import base64
