@@ -11,6 +11,7 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 #: Stands before the time at which a message was sent, in nanoseconds, 19 digits.
@@ -143,7 +144,7 @@ async def gather(
     for start in range(0, count, at_once):
         numbers = range(start, min(count, start + at_once))
         made = await asyncio.gather(
-            *(loop.create_connection(lambda n=n: make(n, tally), *address) for n in numbers)
+            *(loop.create_connection(partial(make, n, tally), *address) for n in numbers)
         )
         members += [member for _, member in made]
         async with asyncio.timeout(60):

@@ -3,15 +3,17 @@
 import asyncio
 import inspect
 import itertools
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from chatroom.bus import Bus
@@ -66,6 +68,13 @@ async def until(condition: Callable[[], object], timeout: float = PATIENCE) -> N
             await asyncio.sleep(0.01)
 
 
+def _socket(port: int, buffer: int) -> socket.socket:
+    opened = socket.socket()
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    opened.connect(("127.0.0.1", port))
+    return opened
+
+
 class Instance:
     """A chatroom that listens in this process."""
 
@@ -91,8 +100,12 @@ class Instance:
     async def visit(
         self, id: int = 1, name: str = "ada", **options: Any
     ) -> AsyncIterator["Visitor"]:
-        """Somebody who is let in."""
-        async with connect(self.url, origin=Origin(ORIGIN), compression=None) as connection:
+        """Somebody who is let in; with a `buffer`, the kernel reads no more ahead than that."""
+        buffer = options.pop("buffer", None)
+        opened = {"sock": _socket(self.gateway.port, buffer)} if buffer else {}
+        async with connect(
+            self.url, origin=Origin(ORIGIN), compression=None, **opened
+        ) as connection:
             visitor = Visitor(connection)
             await visitor.send("hello", ticket=ticket(id, name, **options))
             visitor.welcome = await visitor.get("welcome")
@@ -150,9 +163,10 @@ class Visitor:
 
     async def closed(self, timeout: float = PATIENCE) -> int:
         """The code with which the server ended it."""
-        async with asyncio.timeout(timeout):
-            async for data in self.connection:
-                self.kept.append(msgspec.json.decode(data))
+        with suppress(ConnectionClosed):
+            async with asyncio.timeout(timeout):
+                async for data in self.connection:
+                    self.kept.append(msgspec.json.decode(data))
         return self.connection.close_code or 0
 
 

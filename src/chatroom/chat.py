@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -84,6 +84,8 @@ class Chat:
         self.services.register("sessions", self.exchange)
         self.standings: dict[str, Standing] = {}
         self.commands: tuple[messages.Command, ...] = ()
+        #: Raises Refused for a job that the owner of a token may not see.
+        self.may_see_job: Callable[[str, int], Awaitable[object]] | None = None
         self.said = 0
         self.refused = 0
         self._key = key
@@ -342,6 +344,9 @@ class Chat:
         private = rooms.kind(room) is rooms.Kind.PRIVATE
         member = private and await self.bus.is_member(room, client.person.id)
         rooms.require_entry(client.person, room, is_member=member)
+        job = rooms.job_of(room)
+        if job is not None and self.may_see_job is not None:
+            await self.may_see_job(self.standings[client.id].claims.token, job)
 
     def _require_inside(self, client: Client, room: str) -> None:
         rooms.kind(room)  # an inbox is no room to talk in, though its owner is in it

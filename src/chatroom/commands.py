@@ -143,6 +143,7 @@ class Commands(Service):
             "resume": partial(self._act, cluster.resume, number=False),
         }
         chat.commands = KNOWN
+        chat.may_see_job = cluster.job
 
     def on_message(self, client: str, room: str, text: str, ref: str) -> bool:
         """Take what begins with a slash; a wrong command is refused with one line that helps."""

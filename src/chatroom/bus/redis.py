@@ -306,6 +306,8 @@ class RedisBus:
         """Reach the server, learn its epoch, and go on where reading ended."""
         self._cursors.setdefault(self._own, NOTHING)
         self._cursors.setdefault("presence", "$")
+        # What was open to a server that has gone is of no use with the next.
+        await self._redis.connection_pool.disconnect(inuse_connections=False)
         await self._redis.ping()
         before = self.epoch
         await self._learn_epoch()

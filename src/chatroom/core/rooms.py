@@ -19,6 +19,7 @@ GROUPS = frozenset({"viewer", "submitter", "operator", "admin"})
 MODERATORS = frozenset({"operator", "admin"})
 
 _NAME = re.compile(r"[#+][a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z", re.ASCII)
+_JOB = re.compile(r"#job-([0-9]{1,18})\Z", re.ASCII)
 _DIRECT = re.compile(r"@([1-9][0-9]{0,17}):([1-9][0-9]{0,17})\Z", re.ASCII)
 
 
@@ -60,6 +61,12 @@ def inbox(person: int) -> str:
 def job(number: int) -> str:
     """The room of a job."""
     return f"#job-{number}"
+
+
+def job_of(room: str) -> int | None:
+    """The job whose room it is."""
+    found = _JOB.match(room)
+    return int(found[1]) if found else None
 
 
 def pair(room: str) -> tuple[int, int]:

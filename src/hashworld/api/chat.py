@@ -4,6 +4,7 @@ import time
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -24,6 +25,8 @@ TOKEN_LASTS = timedelta(seconds=tickets.SESSION + 120)
 def page(request: HttpRequest) -> HttpResponse:
     """The chatroom; what fills it comes over the socket."""
     context = {
+        **admin.site.each_context(request),
+        "title": "Chatroom",
         "chat_url": settings.ENV.chat_url,
         "chat_port": settings.ENV.chat_bind.rpartition(":")[2],
         "may_chat": may_chat(_user(request)),

@@ -25,7 +25,7 @@ def test_what_django_signs_the_chatroom_reads():
 
 @pytest.mark.parametrize("later", [tickets.LASTS + LEEWAY + 1, -LEEWAY - 1])
 def test_a_ticket_is_of_no_use_after_its_time_nor_before(later: float):
-    with pytest.raises(BadTicket, match="expired|future"):
+    with pytest.raises(BadTicket, match=r"expired|future"):
         verify(signed(), KEY, NOW + later)
     verify(signed(), KEY, NOW + tickets.LASTS)
 

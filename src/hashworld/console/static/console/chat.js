@@ -248,7 +248,7 @@ function start() {
   }
 
   function clock(at) {
-    return new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    return new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   }
 
   function itemOf(room, message, copy) {
