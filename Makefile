@@ -1,11 +1,11 @@
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run migrate test test-long test-unit lint fmt bench chaos chaos-quick proto lock clean
+.PHONY: help demo run migrate test test-long test-unit lint fmt bench bench-chat chaos chaos-quick proto lock clean
 
 python := .venv/bin/python
 compile := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock" \
-	--extra mysql --extra redis --extra flower
+	--extra mysql --extra redis --extra flower --extra chat --extra rpc
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ fmt: setup-test ## Repair style and formatting where a tool can.
 
 bench: setup-test ## Measure pages per second against other tools on this machine.
 	@$(python) -m benchmarks
+
+bench-chat: setup-test ## Measure the chatroom beside Django Channels, with 1,000 clients in one room.
+	@HASHWORLD_DATA_DIR=.mypy_cache/data $(python) -m benchmarks.chat
 
 chaos-quick: setup-test ## Kill, freeze and cut off nodes and servers for a few minutes, and check that nothing is lost.
 	@$(python) -m tests.chaos --quick

@@ -41,6 +41,8 @@ class Environment:
     rpc_tls_client_ca: str
     rpc_reflection: bool
     chat_bind: str
+    chat_url: str
+    chat_secret: str
     log_level: str
     log_format: str
     node_name: str
@@ -97,6 +99,8 @@ def _values(env: FileAwareEnv) -> dict[str, Any]:
         "rpc_tls_client_ca": env.str("HASHWORLD_RPC_TLS_CLIENT_CA", ""),
         "rpc_reflection": env.bool("HASHWORLD_RPC_REFLECTION", False),
         "chat_bind": env.str("HASHWORLD_CHAT_BIND", "127.0.0.1:8765"),
+        "chat_url": env.str("HASHWORLD_CHAT_URL", ""),
+        "chat_secret": env.str("HASHWORLD_CHAT_SECRET", ""),
         "log_level": env.str("LOG_LEVEL", "INFO", validate=_one_of("DEBUG INFO WARNING ERROR")),
         "log_format": env.str("LOG_FORMAT", "console", validate=_one_of("console json")),
         "node_name": env.str("HASHWORLD_NODE_NAME", "", validate=_NODE_NAME),

@@ -2,10 +2,11 @@
 
 from django.contrib import admin
 from django.urls import path
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from django.views.generic import RedirectView
 
-from hashworld.api import health
+from hashworld.api import chat, health
 from hashworld.api.rest import door
 from hashworld.console import dashboard
 from hashworld.console.live import live
@@ -19,5 +20,11 @@ urlpatterns = [
     path("api/v1/", door.urls),
     path("admin/dashboard/", live(dashboard.fragment), name="dashboard"),
     path("admin/pause/", admin.site.admin_view(require_POST(dashboard.pause)), name="pause"),
+    path("admin/chat/", admin.site.admin_view(chat.page), name="chat"),
+    path(
+        "admin/chat/ticket/",
+        admin.site.admin_view(never_cache(require_POST(chat.ticket))),
+        name="chat-ticket",
+    ),
     path("admin/", admin.site.urls),
 ]

@@ -49,7 +49,8 @@ _GROUPS = {
 def groups(request: HttpRequest) -> list[dict[str, Any]]:
     """The sidebar's groups with the entries that this user may open."""
     dashboard = {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}
-    shown: list[dict[str, Any]] = [{"items": [dashboard]}]
+    chat = {"title": "Chatroom", "icon": "forum", "link": reverse("chat")}
+    shown: list[dict[str, Any]] = [{"items": [dashboard, chat]}]
     for title, entries in _GROUPS.items():
         items = [_item(request, *entry) for entry in entries if _may_view(request, entry[2])]
         if items:

@@ -43,7 +43,8 @@ def environment(current: Mapping[str, str], folder: Path, *, with_site: bool) ->
     result = {name: value for name, value in current.items() if not name.startswith(_FOREIGN)}
     result |= _SURROUNDINGS
     result["HASHWORLD_DATA_DIR"] = str(folder)
-    result["HASHWORLD_WEB_BIND"] = f"127.0.0.1:{ports.find_free()}"
+    for door in ("WEB", "RPC", "CHAT"):
+        result[f"HASHWORLD_{door}_BIND"] = f"127.0.0.1:{ports.find_free()}"
     if with_site:
         result["HASHWORLD_FETCH_ALLOW_NETWORKS"] = "127.0.0.0/8"
         result["HASHWORLD_FETCH_PORTS"] = str(ports.find_free(HOSTS))

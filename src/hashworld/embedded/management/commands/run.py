@@ -7,8 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
 
-from hashworld.embedded import ports, roles, welcome
+from hashworld.embedded import doors, ports, roles, welcome
 from hashworld.embedded.output import PrefixedOutput
 from hashworld.embedded.preparation import prepare
 from hashworld.embedded.supervisor import Supervisor
@@ -19,9 +20,12 @@ STUBBORN = 1
 
 
 class Command(BaseCommand):
-    """Prepare the data folder, then keep web, nodes and scheduler running until told to stop."""
+    """Prepare the data folder, then keep everything of one machine running until told to stop."""
 
-    help = "Run web, nodes and scheduler until Ctrl-C; a second Ctrl-C does not wait for anything."
+    help = (
+        "Run web, nodes, scheduler, remote calls and chatroom until Ctrl-C;"
+        " a second Ctrl-C does not wait for anything."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """How many nodes."""
@@ -38,10 +42,12 @@ class Command(BaseCommand):
         bind = settings.ENV.web_bind
         try:
             ports.require_free(bind, "HASHWORLD_WEB_BIND")
+            doors.require_free()
         except ports.AddressUnusable as error:
             raise CommandError(str(error)) from error
         user = prepare()
-        children = roles.children(options["nodes"], bind)
+        children = [*roles.children(options["nodes"], bind), *doors.children()]
+        connections.close_all()  # the processes are about to start
         output = PrefixedOutput(sys.stdout, [child.name for child in children])
         supervisor = Supervisor(children, output, settings.ENV.drain_seconds + DRAIN_MARGIN)
         stop = _on_signal(supervisor)

@@ -1,0 +1,1 @@
+"""What the chatroom decides: messages, rooms, rights, limits, sessions. It touches no socket."""
