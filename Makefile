@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 python := .venv/bin/python
 compile := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock" \
-	--extra mysql --extra redis --extra flower --extra chat --extra rpc
+	--extra mysql --extra redis --extra flower --extra chat
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
