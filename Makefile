@@ -1,6 +1,6 @@
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run migrate test test-long test-unit lint fmt bench chaos chaos-quick lock clean
+.PHONY: help demo run migrate test test-long test-unit lint fmt bench bench-doors fuzz-api chaos chaos-quick lock clean
 
 python := .venv/bin/python
 compile := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -39,6 +39,12 @@ fmt: setup-test ## Repair style and formatting where a tool can.
 
 bench: setup-test ## Measure pages per second against other tools on this machine.
 	@$(python) -m benchmarks
+
+bench-doors: setup-test ## Measure 100,000 URLs in and out by REST, beside an endpoint written the usual way.
+	@$(python) -m benchmarks.doors
+
+fuzz-api: setup-test ## Try the REST door with 5,000 cases made of its own description.
+	@$(python) -m pytest tests/system/test_api_fuzz.py -m long
 
 chaos-quick: setup-test ## Kill, freeze and cut off nodes and servers for a few minutes, and check that nothing is lost.
 	@$(python) -m tests.chaos --quick

@@ -14,7 +14,6 @@ from hashworld.console.admin import (
     recurring,
     schedules,
     tasks,
-    tokens,
 )
 
 admin.site.index_template = "console/dashboard.html"
@@ -32,5 +31,4 @@ __all__ = (
     "recurring",
     "schedules",
     "tasks",
-    "tokens",
 )
