@@ -1,6 +1,7 @@
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run migrate test test-long test-unit lint fmt bench bench-chat chaos chaos-quick proto lock clean
+.PHONY: help demo run migrate test test-long test-unit lint fmt bench bench-chat bench-doors fuzz-api \
+	chaos chaos-quick proto lock clean
 
 python := .venv/bin/python
 compile := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -42,6 +43,12 @@ bench: setup-test ## Measure pages per second against other tools on this machin
 
 bench-chat: setup-test ## Measure the chatroom beside Django Channels, with 1,000 clients in one room.
 	@HASHWORLD_DATA_DIR=.mypy_cache/data $(python) -m benchmarks.chat
+
+bench-doors: setup-test ## Measure 100,000 URLs in and out by REST, beside an endpoint written the usual way.
+	@$(python) -m benchmarks.doors
+
+fuzz-api: setup-test ## Try the REST door with 5,000 cases made of its own description.
+	@$(python) -m pytest tests/system/test_api_fuzz.py -m long
 
 chaos-quick: setup-test ## Kill, freeze and cut off nodes and servers for a few minutes, and check that nothing is lost.
 	@$(python) -m tests.chaos --quick

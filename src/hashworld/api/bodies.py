@@ -23,7 +23,7 @@ else:
 from hashworld.api.problems import TooLarge, Unsupported
 from hashworld.tasks import lines
 from hashworld.tasks.errors import InvalidInput
-from hashworld.tasks.submit import LineError
+from hashworld.tasks.taken import LineError
 from hashworld.verbs.errors import Invalid
 
 Line = tuple[int, str] | LineError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.http import StreamingHttpResponse
 
-from hashworld.api.schemas import ProgressOut
+from hashworld.api.schemas.jobs import ProgressOut
 from hashworld.verbs import jobs
 from hashworld.verbs.errors import NotFound, QuotaExceeded
 

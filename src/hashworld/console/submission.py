@@ -21,7 +21,7 @@ from hashworld.tasks import lines
 from hashworld.tasks.errors import InvalidInput
 from hashworld.tasks.models import Duplicates, Priority
 from hashworld.tasks.spec import METHODS, JobSpec
-from hashworld.tasks.submit import Submission
+from hashworld.tasks.taken import Submission
 from hashworld.verbs import jobs
 from hashworld.verbs.errors import Conflict, Invalid, QuotaExceeded
 

@@ -8,7 +8,6 @@ the next submission with its key, or by the reaper.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from hashworld.tasks.lanes import lane_of
 from hashworld.tasks.models import Duplicates, Host, Job, JobTag, Task, ahead
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.states import State
+from hashworld.tasks.taken import Line, LineError, Submission
 from hashworld.transaction import retried
 
 if TYPE_CHECKING:
@@ -40,30 +40,6 @@ MAX_ERRORS = 1000
 ABANDONED = timedelta(seconds=60)
 #: Hosts whose ids one submission keeps in memory.
 KNOWN_HOSTS = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class LineError:
-    """A line that was not accepted; lines are counted from 1."""
-
-    line: int
-    value: str
-    reason: str
-
-
-Line = tuple[int, str] | LineError
-
-
-@dataclass(slots=True)
-class Submission:
-    """The answer to a submission; `repeated` when its key was known and nothing was added."""
-
-    job: Job
-    accepted: int = 0
-    duplicated: int = 0
-    refused: int = 0
-    errors: list[LineError] = field(default_factory=list)
-    repeated: bool = False
 
 
 def submit(

@@ -8,7 +8,7 @@ from hashworld.tasks import submit as submission
 from hashworld.tasks.models import Job, Wanted
 from hashworld.tasks.outcomes import Outcome
 from hashworld.tasks.spec import JobSpec
-from hashworld.tasks.submit import Line, Submission
+from hashworld.tasks.taken import Line, Submission
 from hashworld.verbs import audit, paging, rights
 from hashworld.verbs.errors import Invalid, NotFound, translated
 from hashworld.verbs.filters import JobFilter

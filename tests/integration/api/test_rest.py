@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from hashworld.api import schemas
+from hashworld.api.schemas import words
 from hashworld.nodes.models import Node
 from hashworld.tasks import moves
 from hashworld.tasks.models import Host, Job
@@ -34,8 +34,8 @@ def send(client: Client, method: str, path: str, body: Any = None) -> Any:
 
 
 def test_states_have_the_names_that_the_door_promises() -> None:
-    assert {schemas.state_name(state) for state in State} == set(schemas.StateName.__args__)
-    assert {schemas.state(name) for name in schemas.StateName.__args__} == set(State)
+    assert {words.state_name(state) for state in State} == set(words.StateName.__args__)
+    assert {words.state(name) for name in words.StateName.__args__} == set(State)
 
 
 def test_tasks_are_listed_by_all_that_they_can_be_found_by(

@@ -185,7 +185,8 @@ def test_only_its_owner_and_operators_change_it(as_member: As, verb: str) -> Non
     submitter = as_member("submitter")
     own = make(User.objects.get(username="submitter-person"))
     others = make()
-    assert submitter.post(address(verb, others.pk)).status_code == 403
+    unknown = submitter.post(address(verb, others.pk), follow=True)
+    assert "There is no recurring job" in unknown.content.decode()
     assert as_member("viewer").post(address(verb, own.pk)).status_code == 403
     assert submitter.post(address(verb, own.pk)).status_code in (200, 302)
     assert as_member("operator").post(address(verb, others.pk)).status_code in (200, 302)

@@ -92,7 +92,8 @@ def test_a_body_is_for_those_who_may_see_contents(as_member: As, fetched: Made) 
     task = fetched(b"secret of the house")
     nobody = as_member("nobody")
     user = User.objects.get(username="nobody-person")
-    user.user_permissions.add(Permission.objects.get(codename="view_task"))
+    seen = ("view_task", "view_job", "view_any_job")
+    user.user_permissions.set(Permission.objects.filter(codename__in=seen))
     assert "secret of the house" not in page(nobody, task)
     assert nobody.get(reverse("admin:tasks_task_body", args=[task.pk])).status_code == 403
 

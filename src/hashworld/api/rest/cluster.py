@@ -7,17 +7,8 @@ from ninja import Router
 from pydantic import Field
 
 from hashworld.api.door import opened, user
-from hashworld.api.schemas import (
-    Changed,
-    ClusterOut,
-    HostIn,
-    HostOut,
-    HostPage,
-    NodeOut,
-    Size,
-    Why,
-    Word,
-)
+from hashworld.api.schemas.cluster import ClusterOut, HostIn, HostOut, HostPage, NodeOut, Size
+from hashworld.api.schemas.words import Changed, Why, Word
 from hashworld.nodes.models import Standing
 from hashworld.verbs import hosts, nodes, paging
 

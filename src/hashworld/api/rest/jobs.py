@@ -12,8 +12,7 @@ from pydantic import ValidationError as PydanticError
 
 from hashworld.api import bodies, exports, watching
 from hashworld.api.door import opened, user
-from hashworld.api.schemas import (
-    Id,
+from hashworld.api.schemas.jobs import (
     JobIn,
     JobOptions,
     JobOut,
@@ -21,10 +20,9 @@ from hashworld.api.schemas import (
     LineErrorOut,
     ProgressOut,
     SubmissionOut,
-    Why,
-    Word,
 )
-from hashworld.tasks.submit import Submission
+from hashworld.api.schemas.words import Id, Why, Word
+from hashworld.tasks.taken import Submission
 from hashworld.verbs import jobs, paging
 from hashworld.verbs.filters import JobFilter
 

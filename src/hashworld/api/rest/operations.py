@@ -7,7 +7,8 @@ from ninja import Router, Status
 from pydantic import Field
 
 from hashworld.api.door import opened, user
-from hashworld.api.schemas import Id, OperationIn, OperationOut, OperationPage, Word
+from hashworld.api.schemas.tasks import OperationIn, OperationOut, OperationPage
+from hashworld.api.schemas.words import Id, Word
 from hashworld.verbs import operations, paging
 
 router = Router(tags=["operations"])

@@ -8,15 +8,8 @@ from ninja import Router, Status
 from pydantic import Field
 
 from hashworld.api.door import opened, user
-from hashworld.api.schemas import (
-    FiringOut,
-    Id,
-    ScheduleIn,
-    ScheduleOut,
-    SchedulePage,
-    Why,
-    Word,
-)
+from hashworld.api.schemas.schedules import FiringOut, ScheduleIn, ScheduleOut, SchedulePage
+from hashworld.api.schemas.words import Id, Why, Word
 from hashworld.recurring import changes
 from hashworld.recurring.models import Recurring
 from hashworld.recurring.template import Template, Timing

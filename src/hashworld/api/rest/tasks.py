@@ -10,19 +10,10 @@ from ninja.params import functions
 from pydantic import Field
 
 from hashworld import download
-from hashworld.api import schemas
 from hashworld.api.door import opened, user
-from hashworld.api.schemas import (
-    ActedOut,
-    AttemptOut,
-    Id,
-    Ids,
-    ReasonOut,
-    StateName,
-    TaskOut,
-    TaskPage,
-    Word,
-)
+from hashworld.api.schemas import words
+from hashworld.api.schemas.tasks import ActedOut, AttemptOut, Ids, ReasonOut, TaskOut, TaskPage
+from hashworld.api.schemas.words import Id, StateName, Word
 from hashworld.verbs import paging, tasks
 from hashworld.verbs.filters import TaskFilter
 
@@ -49,7 +40,7 @@ def list_tasks(
 
     `code` is the class of the HTTP status, 1 to 5; `since` is when their job was handed in.
     """
-    states = tuple(dict.fromkeys(schemas.state(name) for name in state))
+    states = tuple(dict.fromkeys(words.state(name) for name in state))
     wanted = TaskFilter(states, host, code, error, job, owner, tag, since)
     page = tasks.find(user(request), wanted, cursor, limit)
     return TaskPage(items=[TaskOut.of(task) for task in page.items], next=page.next)

@@ -7,7 +7,8 @@ from ninja import Router, Status
 
 from hashworld.api import tokens
 from hashworld.api.door import caller, opened, user
-from hashworld.api.schemas import Id, SecretOut, TokenIn, TokenOut, Word
+from hashworld.api.schemas.tokens import SecretOut, TokenIn, TokenOut
+from hashworld.api.schemas.words import Id, Word
 
 router = Router(tags=["tokens"])
 

@@ -14,7 +14,6 @@ from hashworld.console.admin import (
     recurring,
     schedules,
     tasks,
-    tokens,
     webhooks,
 )
 
@@ -33,6 +32,5 @@ __all__ = (
     "recurring",
     "schedules",
     "tasks",
-    "tokens",
     "webhooks",
 )

@@ -23,7 +23,7 @@ from hashworld.console.submission import JobForm
 from hashworld.console.templatetags.console import ago
 from hashworld.nodes import clock
 from hashworld.tasks.models import Job
-from hashworld.tasks.submit import Submission
+from hashworld.tasks.taken import Submission
 from hashworld.verbs import jobs as verbs
 from hashworld.verbs import rights
 

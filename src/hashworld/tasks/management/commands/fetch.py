@@ -20,7 +20,8 @@ from hashworld.tasks.models import Duplicates, Job, Priority
 from hashworld.tasks.outcomes import outcomes
 from hashworld.tasks.progress import NoNodeAlive
 from hashworld.tasks.spec import METHODS, JobSpec
-from hashworld.tasks.submit import LineError, Submission, submit
+from hashworld.tasks.submit import submit
+from hashworld.tasks.taken import LineError, Submission
 
 SOME_FAILED, BAD_INPUT, NO_NODE, INTERRUPTED = 1, 2, 3, 130
 #: So many refused lines are shown.

@@ -85,7 +85,7 @@ class TokenAdmin(RecordAdmin):
         context: dict[str, Any] = {"form": form, "title": "New token", "has_add_permission": False}
         if request.method == "POST" and form.is_valid() and (made := self._issue(request, form)):
             context |= {"token": made[0], "secret": made[1]}
-        response = self.page(request, None, "console/token_add.html", context)
+        response = self.page(request, None, "api/token_add.html", context)
         response["Cache-Control"] = "no-store"
         return response
 

@@ -1,0 +1,1 @@
+"""What the REST door says and takes, a module for each thing."""
