@@ -12,11 +12,13 @@ from hashworld.nodes.leadership import Candidate
 from hashworld.nodes.models import Node
 from hashworld.tasks import events, moves, watch
 from hashworld.tasks.events import Kind, Listeners
-from hashworld.tasks.models import EVENT_PATIENCE, Event, Job, Told
+from hashworld.tasks.models import EVENT_PATIENCE, Event, Job, Quota, Told
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.states import Verb
 from hashworld.tasks.submit import submit
 from hashworld.tasks.watch import Watch
+from hashworld.verbs import jobs as verbs
+from hashworld.verbs.errors import QuotaExceeded
 from tests.integration.tasks import world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -191,3 +193,21 @@ def test_old_events_go_and_what_was_told_of_jobs_that_are_over(node: Node) -> No
     assert watch.tidy() == 1
     assert list(Event.objects.all()) == [kept]
     assert [told.subject for told in Told.objects.all()] == [f"job:{job.pk}"]
+
+
+def test_a_quota_is_told_once_an_hour_for_each_person(db: None) -> None:
+    assert events.quota_hit(1, "ada", "ten tasks a day.")
+    assert not events.quota_hit(1, "ada", "ten tasks a day.")
+    assert events.quota_hit(2, "bob", "ten tasks a day.")
+    Told.objects.update(what="2020-01-01 00")
+    assert events.quota_hit(1, "ada", "ten tasks a day.")
+    assert kinds() == [Kind.QUOTA_HIT] * 3
+    assert Event.objects.order_by("pk")[0].text == "ada has reached a quota: ten tasks a day."
+
+
+def test_a_submission_past_a_quota_is_told(db: None) -> None:
+    user = User.objects.create_superuser("ada")
+    Quota.objects.create(user=user, daily=1)
+    with pytest.raises(QuotaExceeded):
+        verbs.submit(user, world.pages(2))
+    assert Event.objects.get().owner_id == user.pk
