@@ -1,6 +1,7 @@
 """What happens is told once, with the transaction that it happens in."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from hashworld.tasks import events, moves, watch
 from hashworld.tasks.events import Kind, Listeners
 from hashworld.tasks.models import EVENT_PATIENCE, Event, Job, Quota, Told
 from hashworld.tasks.spec import JobSpec
-from hashworld.tasks.states import Verb
+from hashworld.tasks.states import State, Verb
 from hashworld.tasks.submit import submit
 from hashworld.tasks.watch import Watch
 from hashworld.verbs import jobs as verbs
@@ -87,6 +88,20 @@ def test_an_owner_hears_of_killed_tasks_too(node: Node) -> None:
     moves.kill([task.pk for task in world.tasks(job)])
     event = Event.objects.get(kind=Kind.TASK_FINISHED)
     assert (event.owner_id, event.data["ended"], len(event.data["tasks"])) == (user.pk, "KILLED", 3)
+
+
+def test_where_nobody_listens_the_end_of_tasks_costs_no_query(
+    node: Node, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    job, now = world.hand_in(*world.pages(3)), clock.now()
+    ended = world.tasks(job)
+    events.listeners()
+    with django_assert_num_queries(0):
+        events.tasks_ended(State.SUCCEED, ended, now)
+    events.listen_by(lambda: Listeners(jobs=frozenset({job.pk})))
+    events.owner(job.pk)
+    with transaction.atomic(), django_assert_num_queries(1):
+        events.tasks_ended(State.SUCCEED, ended, now)
 
 
 def test_who_listens_is_asked_once_a_second_at_most() -> None:
