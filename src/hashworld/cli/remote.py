@@ -55,8 +55,9 @@ class Remote:
 
     def nodes(self) -> list[Document]:
         """All nodes."""
-        found: list[Document] = self._get("/nodes")
-        return found
+        found: Any = self._get("/nodes")
+        nodes: list[Document] = found
+        return nodes
 
     def tell_node(self, name: str, verb: str, reason: str) -> Document:
         """Let a node do something; how it stands then."""
@@ -89,8 +90,9 @@ class Remote:
 
     def tokens(self) -> list[Document]:
         """The person's tokens."""
-        found: list[Document] = self._get("/tokens")
-        return found
+        found: Any = self._get("/tokens")
+        tokens: list[Document] = found
+        return tokens
 
     def issue(self, name: str, scopes: Sequence[str], seconds: int | None) -> Document:
         """A new token with its secret."""
@@ -105,10 +107,10 @@ class Remote:
         """Not over REST: who makes a node a member does it where the cluster is."""
         raise Failed("Tokens of nodes are issued on a machine of the cluster.", WRONG)
 
-    def _get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
+    def _get(self, path: str, query: Mapping[str, Any] | None = None) -> Document:
         return self._answer("GET", path, query)
 
-    def _post(self, path: str, body: Document) -> Any:
+    def _post(self, path: str, body: Document) -> Document:
         return self._answer("POST", path, body=body)
 
     def _answer(
@@ -117,12 +119,13 @@ class Remote:
         path: str,
         query: Mapping[str, Any] | None = None,
         body: Document | None = None,
-    ) -> Any:
+    ) -> Document:
         with self._open(method, path, query, body) as answer:
             try:
-                return json.loads(answer.read())
+                document: Document = json.loads(answer.read())
             except (OSError, HTTPException, ValueError) as error:
                 raise Failed(f"The answer of {self._base} cannot be read: {error}", AWAY) from error
+            return document
 
     def _open(
         self,

@@ -13,8 +13,10 @@ from functools import lru_cache
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
+from django.db import transaction
+
 from hashworld.nodes import clock
-from hashworld.tasks.models import COUNTERS, Event, Job
+from hashworld.tasks.models import COUNTERS, Event, Job, Told
 from hashworld.tasks.states import TERMINAL, State
 
 
@@ -102,6 +104,19 @@ def jobs_finished(job_ids: Iterable[int], now: datetime) -> None:
     """Tell of those of the jobs that were marked finished at this moment."""
     ended = Job.objects.filter(pk__in=list(job_ids), finished_at=now)
     Event.objects.bulk_create(_finished(job, now) for job in ended.defer("body", "headers"))
+
+
+@transaction.atomic
+def quota_hit(owner_id: int, name: str, reason: str) -> bool:
+    """Tell that a person has reached a quota, once an hour; whether it was told now."""
+    subject, hour = f"quota:{owner_id}", f"{clock.now():%Y-%m-%d %H}"
+    if not Told.objects.filter(subject=subject).exclude(what=hour).update(what=hour):
+        _, first = Told.objects.get_or_create(subject=subject, defaults={"what": hour})
+        if not first:
+            return False
+    text = f"{name} has reached a quota: {reason}"
+    tell(Kind.QUOTA_HIT, text, owner_id=owner_id, person=name, reason=reason)
+    return True
 
 
 def tasks_ended(target: State, moved: Sequence[Ended], now: datetime) -> None:

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from hashworld.tasks import intents, outcomes, pauses
+from hashworld.tasks import events, intents, outcomes, pauses
 from hashworld.tasks import submit as submission
 from hashworld.tasks.models import Job, Wanted
 from hashworld.tasks.outcomes import Outcome
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.taken import Line, Submission
 from hashworld.verbs import audit, paging, rights
-from hashworld.verbs.errors import Invalid, NotFound, translated
+from hashworld.verbs.errors import Invalid, NotFound, QuotaExceeded, translated
 from hashworld.verbs.filters import JobFilter
 from hashworld.verbs.paging import Page
 from hashworld.verbs.rights import Scope, verb
@@ -29,8 +29,12 @@ def submit(user: "User", urls: Iterable[str | Line], spec: JobSpec | None = None
     Raises Forbidden, Invalid, Conflict and QuotaExceeded; nothing is left of the job then.
     """
     rights.require(user, rights.ADD_JOB, "hand in jobs")
-    with translated():
-        return submission.submit(urls, spec, user)
+    try:
+        with translated():
+            return submission.submit(urls, spec, user)
+    except QuotaExceeded as error:
+        events.quota_hit(user.pk, user.get_username(), str(error))
+        raise
 
 
 @verb(Scope.READ)

@@ -67,6 +67,20 @@ def get(user: "User", task_id: int) -> Task:
 
 
 @verb(Scope.READ)
+def several(user: "User", task_ids: Iterable[int]) -> dict[int, Task]:
+    """Tasks with their jobs, by number; raises NotFound naming the first that is not there."""
+    rights.require(user, rights.VIEW_TASK, "see tasks")
+    asked = _checked(task_ids)
+    found = {task.pk: task for task in Task.objects.filter(pk__in=asked)}
+    jobs = rights.jobs(user).in_bulk({task.job_id for task in found.values()})
+    for task_id in sorted(asked):
+        if task_id not in found or found[task_id].job_id not in jobs:
+            raise NotFound(f"There is no task {task_id}.")
+        found[task_id].job = jobs[found[task_id].job_id]
+    return found
+
+
+@verb(Scope.READ)
 def attempts(user: "User", task_id: int) -> list[Attempt]:
     """Its tries, the first one first."""
     found = get(user, task_id)

@@ -7,7 +7,7 @@ message goes out again under the same id: at least once, never lost. Any number 
 
 import secrets
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -93,7 +93,9 @@ class Sender:
     def _take(self, responses: list[Response]) -> None:
         self._answers.extend(responses)
 
-    def _send(self, messages: Iterable[Message]) -> int:
+    def _send(self, messages: Collection[Message]) -> int:
+        if not messages:
+            return 0
         now = clock.now()
         requests = []
         for message in messages:
@@ -125,24 +127,27 @@ class Sender:
         )
 
 
-@retried
 def claim(most: int, busy: Mapping[int, int] | None = None) -> list[Message]:
     """Messages that are due, now this sender's for `CLAIM` seconds, few of each webhook.
 
     `busy` says how many of each webhook this sender has already.
     """
-    if most < 1:
-        return []
-    now = clock.now()
     of_hook = Counter(busy or {})
     full = [hook_id for hook_id, number in of_hook.items() if number >= OF_ONE]
+    now = clock.now()
     due = Message.objects.filter(due_at__lte=now).exclude(webhook_id__in=full).order_by("due_at")
-    mark = secrets.token_hex(16)
     chosen: list[int] = []
-    for pk, hook_id in due.values_list("pk", "webhook_id")[: most * OF_ONE]:
+    for pk, hook_id in due.values_list("pk", "webhook_id")[: max(0, most) * OF_ONE]:
         of_hook[hook_id] += 1
         if of_hook[hook_id] <= OF_ONE and len(chosen) < most:
             chosen.append(pk)
+    # Nothing is locked to find that nothing is due, which is how it mostly is.
+    return _take(chosen, now) if chosen else []
+
+
+@retried
+def _take(chosen: Collection[int], now: datetime) -> list[Message]:
+    mark = secrets.token_hex(16)
     until = now + timedelta(seconds=CLAIM)
     # Another may have been quicker: of two that set it, the first takes it out of what is due.
     Message.objects.filter(pk__in=chosen, due_at__lte=now).update(due_at=until, claim=mark)

@@ -1,6 +1,7 @@
 """What happens is told once, with the transaction that it happens in."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
@@ -12,11 +13,13 @@ from hashworld.nodes.leadership import Candidate
 from hashworld.nodes.models import Node
 from hashworld.tasks import events, moves, watch
 from hashworld.tasks.events import Kind, Listeners
-from hashworld.tasks.models import EVENT_PATIENCE, Event, Job, Told
+from hashworld.tasks.models import EVENT_PATIENCE, Event, Job, Quota, Told
 from hashworld.tasks.spec import JobSpec
-from hashworld.tasks.states import Verb
+from hashworld.tasks.states import State, Verb
 from hashworld.tasks.submit import submit
 from hashworld.tasks.watch import Watch
+from hashworld.verbs import jobs as verbs
+from hashworld.verbs.errors import QuotaExceeded
 from tests.integration.tasks import world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,6 +88,20 @@ def test_an_owner_hears_of_killed_tasks_too(node: Node) -> None:
     moves.kill([task.pk for task in world.tasks(job)])
     event = Event.objects.get(kind=Kind.TASK_FINISHED)
     assert (event.owner_id, event.data["ended"], len(event.data["tasks"])) == (user.pk, "KILLED", 3)
+
+
+def test_where_nobody_listens_the_end_of_tasks_costs_no_query(
+    node: Node, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    job, now = world.hand_in(*world.pages(3)), clock.now()
+    ended = world.tasks(job)
+    events.listeners()
+    with django_assert_num_queries(0):
+        events.tasks_ended(State.SUCCEED, ended, now)
+    events.listen_by(lambda: Listeners(jobs=frozenset({job.pk})))
+    events.owner(job.pk)
+    with transaction.atomic(), django_assert_num_queries(1):
+        events.tasks_ended(State.SUCCEED, ended, now)
 
 
 def test_who_listens_is_asked_once_a_second_at_most() -> None:
@@ -191,3 +208,21 @@ def test_old_events_go_and_what_was_told_of_jobs_that_are_over(node: Node) -> No
     assert watch.tidy() == 1
     assert list(Event.objects.all()) == [kept]
     assert [told.subject for told in Told.objects.all()] == [f"job:{job.pk}"]
+
+
+def test_a_quota_is_told_once_an_hour_for_each_person(db: None) -> None:
+    assert events.quota_hit(1, "ada", "ten tasks a day.")
+    assert not events.quota_hit(1, "ada", "ten tasks a day.")
+    assert events.quota_hit(2, "bob", "ten tasks a day.")
+    Told.objects.update(what="2020-01-01 00")
+    assert events.quota_hit(1, "ada", "ten tasks a day.")
+    assert kinds() == [Kind.QUOTA_HIT] * 3
+    assert Event.objects.order_by("pk")[0].text == "ada has reached a quota: ten tasks a day."
+
+
+def test_a_submission_past_a_quota_is_told(db: None) -> None:
+    user = User.objects.create_superuser("ada")
+    Quota.objects.create(user=user, daily=1)
+    with pytest.raises(QuotaExceeded):
+        verbs.submit(user, world.pages(2))
+    assert Event.objects.get().owner_id == user.pk

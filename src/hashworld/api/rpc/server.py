@@ -1,9 +1,10 @@
 """The gRPC server: what it serves, within which limits, behind which certificates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Timer
 from typing import Any
 
 import grpc
@@ -25,6 +26,8 @@ MOST_IN, MOST_OUT = 4 * MIB, 64 * MIB
 MOST_METADATA = 16 * 1024
 #: Streams keep a thread each: one of so many is left for calls that answer once.
 STREAMS = 0.75
+#: Seconds that a client may take to send its stream.
+LONGEST_INTAKE = 3600
 #: Calls that may wait for a thread, for each that has one.
 QUEUED = 4
 #: Seconds: between two pings of a silent client, and for its answer.
@@ -92,11 +95,12 @@ class Server:
             (False, True): grpc.unary_stream_rpc_method_handler,
         }
         kind: Callable[..., Any] = kinds[method.client_streaming, method.server_streaming]
-        handle = (
-            self._counted(calls.streaming(serving, name, self._life))
-            if method.server_streaming
-            else calls.unary(serving, name, self._life)
-        )
+        if method.server_streaming:
+            handle = self._counted(calls.streaming(serving, name, self._life))
+        elif method.client_streaming:
+            handle = self._bounded(calls.unary(serving, name, self._life))
+        else:
+            handle = calls.unary(serving, name, self._life)
         request, answer = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
         return kind(
             handle,
@@ -105,20 +109,40 @@ class Server:
         )
 
     def _counted(self, handle: Any) -> Any:
-        """Refuse a stream when streams have all the threads that they may have."""
+        """A stream of answers: refused when streams have all the threads that they may have."""
 
         def count(request: Any, context: grpc.ServicerContext) -> Any:
-            if not self._streams.acquire(blocking=False):
-                context.abort(
-                    grpc.StatusCode.RESOURCE_EXHAUSTED,
-                    "This server has as many streams as it may; try another, or later.",
-                )
-            try:
+            with self._place(context):
                 yield from handle(request, context)
-            finally:
-                self._streams.release()
 
         return count
+
+    def _bounded(self, handle: Any) -> Any:
+        """A stream that a client sends: counted too, and cut off when it does not end."""
+
+        def bound(requests: Any, context: grpc.ServicerContext) -> Any:
+            timer = Timer(LONGEST_INTAKE, context.cancel)
+            timer.daemon = True
+            with self._place(context):
+                timer.start()
+                try:
+                    return handle(requests, context)
+                finally:
+                    timer.cancel()
+
+        return bound
+
+    @contextmanager
+    def _place(self, context: grpc.ServicerContext) -> Iterator[None]:
+        if not self._streams.acquire(blocking=False):
+            context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                "This server has as many streams as it may; try another, or later.",
+            )
+        try:
+            yield
+        finally:
+            self._streams.release()
 
     def _reflect(self) -> None:
         from grpc_reflection.v1alpha import reflection  # not wanted elsewhere

@@ -65,7 +65,7 @@ def _watch_tasks(call: Call, ids: list[str]) -> Iterator[pb.Progress]:
         raise NotFound(f"There is no task {unknown[0]}.")
     own = {number: id_ for id_, number in numbers.items() if number is not None}
     # Rights are asked of each once: whose a job is does not change.
-    shown = {number: tasks.get(call.user, number) for number in own}
+    shown = tasks.several(call.user, own)
     told: dict[int, pb.Task] = {}
     for _ in _looks(call):
         fresh = Task.objects.filter(pk__in=shown).order_by("pk")

@@ -318,6 +318,12 @@ def test_a_node_rotates_its_token_with_the_old_one_as_proof(
     assert not dict(renewed.Elections.VerifyNode(name="far-away", token=token).succeed)["far-away"]
 
 
+def test_of_two_rotations_with_one_token_one_wins(token: str) -> None:
+    assert node_tokens.rotate("far-away", token, NEW)
+    assert not node_tokens.rotate("far-away", token, "m" * 40)
+    assert node_tokens.holder(NEW) == "far-away"
+
+
 @pytest.mark.parametrize("new", ["", "short", "with a space " * 4, "hw_" + "x" * 40, "x" * 201])
 def test_a_token_that_could_be_guessed_or_not_carried_is_refused(node: Client, new: str) -> None:
     code, details = refused(node.Elections.UpdateSecret, name="far-away", token=new)

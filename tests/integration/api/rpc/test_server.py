@@ -4,7 +4,7 @@ import dataclasses
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import grpc
@@ -19,6 +19,7 @@ from hashworld.api.communicate_pb2_grpc import TasksStub
 from hashworld.api.rpc import methods, server
 from hashworld.api.rpc.methods import Method
 from hashworld.api.rpc.server import MOST_IN, CannotListen, Server
+from hashworld.tasks.models import Job
 from hashworld.verbs.errors import QuotaExceeded
 from tests.conftest import WaitUntil
 from tests.integration.api.rpc.conftest import secret
@@ -110,6 +111,25 @@ def test_streams_leave_threads_for_other_calls(another: Any, alice: User) -> Non
     assert call(channel, alice).id == []
     for stream in streams:
         stream.cancel()
+
+
+def test_a_stream_that_a_client_does_not_end_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, another: Any, alice: User
+) -> None:
+    monkeypatch.setattr(server, "LONGEST_INTAKE", 1)
+    _, channel = another()
+    metadata = [("authorization", f"Bearer {secret(alice)}")]
+    for_ever = Event()
+
+    def silent() -> Iterator[pb.Submission]:
+        yield pb.Submission(target=["https://a.example/"])
+        for_ever.wait(30)
+
+    with pytest.raises(grpc.RpcError) as caught:
+        TasksStub(channel).CreateTasks(silent(), metadata=metadata, timeout=20)
+    for_ever.set()
+    assert caught.value.code() == grpc.StatusCode.CANCELLED
+    assert not Job.objects.filter(sealed_at__isnull=False).exists()
 
 
 def _refused(stream: Any) -> bool:
