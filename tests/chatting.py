@@ -69,7 +69,7 @@ async def until(condition: Callable[[], object], timeout: float = PATIENCE) -> N
 
 
 def _socket(port: int, buffer: int) -> socket.socket:
-    opened = socket.socket()
+    opened = socket.socket(proto=socket.IPPROTO_TCP)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     opened.connect(("127.0.0.1", port))
     return opened
@@ -104,7 +104,7 @@ class Instance:
         buffer = options.pop("buffer", None)
         opened = {"sock": _socket(self.gateway.port, buffer)} if buffer else {}
         async with connect(
-            self.url, origin=Origin(ORIGIN), compression=None, **opened
+            self.url, origin=Origin(ORIGIN), compression=None, close_timeout=1, **opened
         ) as connection:
             visitor = Visitor(connection)
             await visitor.send("hello", ticket=ticket(id, name, **options))

@@ -3,14 +3,16 @@
 import asyncio
 from dataclasses import replace
 
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
 
 from chatroom.core.errors import Close
 from chatroom.core.limits import DEFAULT
-from tests.chatting import MakeBus, running, until
+from tests.chatting import ORIGIN, MakeBus, Visitor, running, ticket, until
 
 ROOM = "#lobby"
-GENEROUS = replace(DEFAULT, messages=1000.0, message_burst=1000)
+GENEROUS = replace(DEFAULT, messages=1e6, message_burst=10**6, frames=1e6, frame_burst=10**6)
 
 
 async def test_what_is_said_reaches_everybody_in_the_room_and_nobody_else(make_bus: MakeBus):
@@ -238,11 +240,6 @@ async def test_an_asker_that_vanishes_leaves_nothing_behind(make_bus: MakeBus):
 
 
 async def test_a_ticket_is_good_once_on_whichever_instance(make_bus: MakeBus):
-    from websockets.asyncio.client import connect
-    from websockets.typing import Origin
-
-    from tests.chatting import ORIGIN, Visitor, ticket
-
     once = ticket()
     async with running(make_bus, 2) as instances:
         codes = []

@@ -299,11 +299,12 @@ async def test_health_and_metrics_are_answered():
 
 async def test_draining_sends_everybody_to_another_instance():
     async with alone() as instance:
+        port = instance.gateway.port
         async with instance.visit() as ada:
             draining = asyncio.create_task(instance.gateway.drain())
             assert (await ada.get("bye"))["wait"] > 0
             assert await ada.closed() == Close.RESTART
             await draining
         with pytest.raises(OSError, match=r"Connect call failed|refused"):
-            await knock(instance)
+            await connect(f"ws://127.0.0.1:{port}/ws/", origin=Origin(ORIGIN))
         await instance.gateway.start()  # as it was, for the end of the test
