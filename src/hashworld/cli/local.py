@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 
-from hashworld.api import exports, schemas, tokens
+from hashworld.api import exports, tokens
 from hashworld.api.rpc import node_tokens
+from hashworld.api.schemas import words
+from hashworld.api.schemas.cluster import NodeOut
+from hashworld.api.schemas.jobs import JobOut
+from hashworld.api.schemas.tasks import TaskOut
+from hashworld.api.schemas.tokens import TokenOut
 from hashworld.cli.cluster import Document, Failed
 from hashworld.verbs import errors, jobs, nodes, tasks
 from hashworld.verbs.filters import JobFilter, TaskFilter
@@ -50,43 +55,43 @@ class Local:
         """A page of jobs."""
         with _told():
             page = jobs.find(self._user, JobFilter(**_typed(wanted)), cursor, limit)
-            return {"items": [_plain(schemas.JobOut.of(j)) for j in page.items], "next": page.next}
+            return {"items": [_plain(JobOut.of(j)) for j in page.items], "next": page.next}
 
     def job(self, job_id: int) -> Document:
         """One job."""
         with _told():
-            return _plain(schemas.JobOut.of(jobs.get(self._user, job_id)))
+            return _plain(JobOut.of(jobs.get(self._user, job_id)))
 
     def tasks(self, wanted: Mapping[str, Any], cursor: str | None, limit: int) -> Document:
         """A page of tasks."""
         with _told():
             chosen = _typed(wanted)
-            states = tuple(schemas.state(name) for name in chosen.pop("state", ()))
+            states = tuple(words.state(name) for name in chosen.pop("state", ()))
             page = tasks.find(self._user, TaskFilter(states=states, **chosen), cursor, limit)
-            return {"items": [_plain(schemas.TaskOut.of(t)) for t in page.items], "next": page.next}
+            return {"items": [_plain(TaskOut.of(t)) for t in page.items], "next": page.next}
 
     def task(self, task_id: int) -> Document:
         """One task."""
         with _told():
-            return _plain(schemas.TaskOut.of(tasks.get(self._user, task_id)))
+            return _plain(TaskOut.of(tasks.get(self._user, task_id)))
 
     def nodes(self) -> list[Document]:
         """All nodes."""
         with _told():
-            return [_plain(schemas.NodeOut.of(seen)) for seen in nodes.find(self._user)]
+            return [_plain(NodeOut.of(seen)) for seen in nodes.find(self._user)]
 
     def tell_node(self, name: str, verb: str, reason: str) -> Document:
         """Let a node do something; how it stands then."""
         with _told():
             NODE_VERBS[verb](self._user, name, reason)
-            return _plain(schemas.NodeOut.of(nodes.get(self._user, name)))
+            return _plain(NodeOut.of(nodes.get(self._user, name)))
 
     def tell_job(self, job_id: int, verb: str, reason: str, which: str = "") -> Document:
         """Kill a job, or retry of it."""
         with _told():
             if verb == "kill":
-                return _plain(schemas.JobOut.of(jobs.kill(self._user, job_id, reason)))
-            return _plain(schemas.JobOut.of(jobs.retry(self._user, job_id, which, reason)))
+                return _plain(JobOut.of(jobs.kill(self._user, job_id, reason)))
+            return _plain(JobOut.of(jobs.retry(self._user, job_id, which, reason)))
 
     def tell_tasks(self, ids: Sequence[int], verb: str, reason: str) -> Document:
         """Kill or retry tasks."""
@@ -108,19 +113,19 @@ class Local:
 
     def tokens(self) -> list[Document]:
         """The person's tokens."""
-        return [_plain(schemas.TokenOut.of(token)) for token in tokens.find(self._user)]
+        return [_plain(TokenOut.of(token)) for token in tokens.find(self._user)]
 
     def issue(self, name: str, scopes: Sequence[str], seconds: int | None) -> Document:
         """A new token with its secret."""
         with _told():
             lasting = timedelta(seconds=seconds) if seconds else None
             token, secret = tokens.issue(self._user, name, scopes, lasting)
-            return {"secret": secret, **_plain(schemas.TokenOut.of(token))}
+            return {"secret": secret, **_plain(TokenOut.of(token))}
 
     def revoke(self, token_id: int) -> Document:
         """End a token."""
         with _told():
-            return _plain(schemas.TokenOut.of(tokens.revoke(self._user, token_id)))
+            return _plain(TokenOut.of(tokens.revoke(self._user, token_id)))
 
     def issue_node_token(self, node: str) -> Document:
         """A new token for a node."""

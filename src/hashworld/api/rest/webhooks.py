@@ -9,7 +9,7 @@ from ninja.params import functions
 from pydantic import Field
 
 from hashworld.api.door import opened, user
-from hashworld.api.schemas import Id, In, Why, Word
+from hashworld.api.schemas.words import Id, In, Why, Word
 from hashworld.tasks.models import Event
 from hashworld.verbs import events, paging
 from hashworld.verbs import webhooks as verbs
