@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Origin
 
 FIRST, LONGEST = 1.0, 30.0
@@ -233,7 +233,10 @@ class Screen:
         if self._socket is None:
             self._tell("not connected; say it again later")
             return
-        await self._socket.send(json.dumps({"t": kind, **fields}))
+        try:
+            await self._socket.send(json.dumps({"t": kind, **fields}))
+        except ConnectionClosed:
+            self._tell("the connection was lost; say it again later")
 
     async def _renew(self, seconds: float, renew: Callable[[], str]) -> None:
         while True:
@@ -263,7 +266,7 @@ async def stay(admin: Admin, screen: Screen) -> None:
                 delay = FIRST
                 await screen.talk(socket, ticket, admin.ticket)
                 reason = socket.close_reason or "disconnected"
-        except (OSError, InvalidHandshake) as error:
+        except (OSError, InvalidHandshake, ConnectionClosed) as error:
             reason = str(error)
         if not screen.ended:
             wait = delay * random.uniform(0.5, 1)  # noqa: S311 - no secret
@@ -308,6 +311,7 @@ def main() -> int:
     path = os.environ.get("CHATROOM_PASSWORD_FILE")
     password = Path(path).read_text().strip() if path else getpass.getpass()
     screen = Screen(lambda text: print(text, flush=True), options.room)
+    admin = Admin(options.url, options.user, password)
     with contextlib.suppress(ImportError):  # there is no readline everywhere
         import readline
 
@@ -315,8 +319,9 @@ def main() -> int:
         readline.set_completer_delims(" ")
         readline.parse_and_bind("tab: complete")
     try:
-        asyncio.run(run(Admin(options.url, options.user, password), screen))
-    except SignInFailed as error:
+        admin.ticket()  # whoever is not let in learns it at once
+        asyncio.run(run(admin, screen))
+    except (SignInFailed, urllib.error.URLError) as error:
         print(f"Not let in: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -6,15 +6,12 @@ from pathlib import Path
 
 from tests.unit.test_architecture import SOURCE, imported, modules, tree, within
 
-ALLOWED = (
+ALLOWED = ("chatroom", "grpc", "msgspec", "prometheus_client", "redis", "uvloop", "websockets")
     "chatroom",
     "grpc",
     "google",
     "msgspec",
     "prometheus_client",
-    "redis",
-    "uvloop",
-    "websockets",
 )
 LONGEST = 300
 #: Long modules, each with the reason why it is one all the same.
