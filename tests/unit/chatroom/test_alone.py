@@ -7,12 +7,6 @@ from pathlib import Path
 from tests.unit.test_architecture import SOURCE, imported, modules, tree, within
 
 ALLOWED = ("chatroom", "grpc", "msgspec", "prometheus_client", "redis", "uvloop", "websockets")
-    "chatroom",
-    "grpc",
-    "google",
-    "msgspec",
-    "prometheus_client",
-)
 LONGEST = 300
 #: Long modules, each with the reason why it is one all the same.
 LONG = {
