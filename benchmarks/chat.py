@@ -145,7 +145,7 @@ async def _drained(tally: Tally, wanted: int) -> None:
     last = -1
     while tally.delivered < wanted and tally.delivered != last:
         last = tally.delivered
-        await asyncio.sleep(3)
+        await asyncio.sleep(10)
 
 
 async def stall(port: int, clients: int, rate: float) -> dict[str, Any]:
