@@ -571,7 +571,9 @@ class Quota(models.Model):
     class Meta:
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(user__isnull=True) ^ models.Q(group__isnull=True),
+                # Not by XOR, which MariaDB reads otherwise beside IS NULL.
+                condition=models.Q(user__isnull=True, group__isnull=False)
+                | models.Q(user__isnull=False, group__isnull=True),
                 name="quota_of_one",
                 violation_error_message="Choose either a person or a group.",
             ),
