@@ -8,11 +8,13 @@ from django.views.generic import RedirectView
 from hashworld.console import dashboard
 from hashworld.console.live import live
 from hashworld.console.metrics import metrics
+from hashworld.console.session import session
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("metrics", metrics, name="metrics"),
     path("admin/dashboard/", live(dashboard.fragment), name="dashboard"),
     path("admin/pause/", admin.site.admin_view(require_POST(dashboard.pause)), name="pause"),
+    path("admin/session/", session, name="session"),
     path("admin/", admin.site.urls),
 ]

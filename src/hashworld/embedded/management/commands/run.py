@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from hashworld.embedded import ports, roles, welcome
 from hashworld.embedded.output import PrefixedOutput
-from hashworld.embedded.preparation import prepare
 from hashworld.embedded.supervisor import Supervisor
+from hashworld.preparation import prepare
 
 #: Seconds beyond a node's drain before it is taken for stuck.
 DRAIN_MARGIN = 10.0
