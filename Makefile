@@ -2,14 +2,18 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help demo run migrate test test-long test-unit lint fmt bench bench-chat bench-doors fuzz-api \
 	chaos chaos-quick proto lock clean
+.PHONY: up down ps logs secrets images push migrations scale shell superuser verify deploy rollback
+.PHONY: backup restore stack-deploy stack-rollback stack-down test-deploy
 
+# The scripts of a stack are told by what stands on the command line: PROJECT (which stack), TAG,
+# REGISTRY, PORT, HOSTS, WORKERS.
 python := .venv/bin/python
 compile := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock" \
 	--extra mysql --extra redis --extra flower --extra chat
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup-run ## Fetch a demo site of its own, or the addresses in a file (URLS=list.txt), and print what came of it.
 	@$(python) src/manage.py demo $(if $(URLS),--file "$(URLS)")
@@ -17,14 +21,75 @@ demo: setup-run ## Fetch a demo site of its own, or the addresses in a file (URL
 run: setup-run ## Run HashWorld whole on this machine: web, node and scheduler, without any server.
 	@$(python) src/manage.py run
 
-migrate: setup-run ## Bring the database up to date.
-	@$(python) src/manage.py migrate
+migrate: ## Bring the database up to date: the stack's when it is up, else that of this machine.
+	@if [ -e .stacks/$(or $(PROJECT),hashworld)/env ] && scripts/stack.sh is-up; then scripts/stack.sh migrate; \
+	else scripts/setup.sh run && $(python) src/manage.py prepare; fi
+
+migrations: ## Write migrations for what has changed in the models; needs no service.
+	@scripts/migrations.sh
+
+up: ## Bring a whole cluster up with Docker compose, secrets and images included, and wait until it is healthy.
+	@scripts/stack.sh up
+
+down: ## Stop the cluster and remove its containers; its data stay.
+	@scripts/stack.sh down
+
+ps: ## List the cluster's containers and how they are.
+	@scripts/stack.sh ps
+
+logs: ## Follow the cluster's logs, or those of some services (SERVICES="web worker").
+	@scripts/stack.sh logs $(SERVICES)
+
+scale: ## Run so many workers (WORKERS=4); those that go finish or give back what they have.
+	@scripts/stack.sh scale
+
+shell: ## Open a Django shell in the cluster.
+	@scripts/stack.sh shell
+
+superuser: ## Make another administrator of the cluster.
+	@scripts/stack.sh superuser
+
+verify: ## Read every body that the cluster keeps and check it.
+	@scripts/stack.sh verify
+
+secrets: ## Make what is missing of the cluster's secrets.
+	@scripts/stack.sh secrets
+
+images: ## Build the images of this version (TAG=... names them otherwise).
+	@scripts/images.sh build
+
+push: ## Push the images to REGISTRY=registry.example.org/team/.
+	@scripts/images.sh push
+
+deploy: ## Move the cluster to another version while it works (TAG=..., else this one); goes back if it is not healthy.
+	@scripts/deploy.sh deploy
+
+rollback: ## Move the cluster back to the version before.
+	@scripts/deploy.sh rollback
+
+backup: ## Write database and packs of the running cluster into a folder (TO=..., else under backups/).
+	@scripts/backup.sh backup
+
+restore: ## Put a backup (FROM=folder) in the place of what the cluster has.
+	@scripts/backup.sh restore
+
+stack-deploy: ## Deploy the cluster as a swarm stack, or bring it to another version (TAG=...).
+	@scripts/swarm.sh deploy
+
+stack-rollback: ## Put every service of the swarm stack back to what it was before.
+	@scripts/swarm.sh rollback
+
+stack-down: ## Remove the swarm stack; its volumes stay.
+	@scripts/swarm.sh down
 
 test: setup-test ## Run lint and every test, on the embedded footing and on private MariaDB, RabbitMQ and Redis.
 	@scripts/test.sh
 
 test-long: setup-test ## Run the system tests of nodes, schedulers and commands, on both footings.
 	@scripts/test.sh long
+
+test-deploy: setup-test ## Bring real clusters up with a Docker engine, break, upgrade, restore and remove them.
+	@$(python) -m pytest tests/deploy
 
 test-unit: setup-test ## Run the unit tests alone, which need no server.
 	@$(python) -m pytest tests/unit

@@ -31,6 +31,7 @@ class Environment:
     token: str
     secret_key: str
     debug: bool
+    https: bool
     allowed_hosts: list[str]
     csrf_trusted_origins: list[str]
     web_bind: str
@@ -47,6 +48,7 @@ class Environment:
     log_format: str
     node_name: str
     node_number: int
+    alive_file: str
     max_tasks: int
     drain_seconds: float
     heartbeat_seconds: float
@@ -89,6 +91,7 @@ def _values(env: FileAwareEnv) -> dict[str, Any]:
         "token": env.str("HASHWORLD_TOKEN", ""),
         "secret_key": env.str("DJANGO_SECRET_KEY", ""),
         "debug": env.bool("DJANGO_DEBUG", False),
+        "https": env.bool("DJANGO_HTTPS", False),
         "allowed_hosts": env.list("DJANGO_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"]),
         "csrf_trusted_origins": env.list("DJANGO_CSRF_TRUSTED_ORIGINS", []),
         "web_bind": env.str("HASHWORLD_WEB_BIND", "127.0.0.1:8000"),
@@ -105,6 +108,7 @@ def _values(env: FileAwareEnv) -> dict[str, Any]:
         "log_format": env.str("LOG_FORMAT", "console", validate=_one_of("console json")),
         "node_name": env.str("HASHWORLD_NODE_NAME", "", validate=_NODE_NAME),
         "node_number": env.int("HASHWORLD_NODE_NUMBER", 0, validate=validate.Range(0, 1000)),
+        "alive_file": env.str("HASHWORLD_ALIVE_FILE", ""),
         "max_tasks": env.int("HASHWORLD_MAX_TASKS", 512, validate=validate.Range(1, 10_000)),
         "drain_seconds": env.float("HASHWORLD_DRAIN_SECONDS", 20, validate=validate.Range(0, 3600)),
         "heartbeat_seconds": env.float("HASHWORLD_HEARTBEAT_SECONDS", 5, validate=_POSITIVE),

@@ -162,6 +162,15 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 # A list of a million URLs may be pasted or uploaded through the form.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024 * 1024
 
+if ENV.https:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    # Whether the other names of a domain speak HTTPS as well is not HashWorld's to promise.
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
 LOGGING_CONFIG = None
 logs.configure(level=ENV.log_level, form=ENV.log_format)
 

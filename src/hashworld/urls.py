@@ -11,6 +11,7 @@ from hashworld.api.rest import door
 from hashworld.console import dashboard
 from hashworld.console.live import live
 from hashworld.console.metrics import metrics
+from hashworld.console.session import session
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
@@ -26,5 +27,6 @@ urlpatterns = [
         admin.site.admin_view(never_cache(require_POST(chat.ticket))),
         name="chat-ticket",
     ),
+    path("admin/session/", session, name="session"),
     path("admin/", admin.site.urls),
 ]

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 
-from hashworld.embedded.preparation import prepare
+from hashworld.preparation import prepare
 from tests.chaos import trace
 from tests.chaos.broker import Broker, ClusterBroker, EmbeddedBroker
 from tests.chaos.faults import FAULTS, Fault

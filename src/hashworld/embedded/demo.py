@@ -15,8 +15,8 @@ from django.conf import settings
 from hashworld.embedded import ports, roles, welcome
 from hashworld.embedded.output import PrefixedOutput
 from hashworld.embedded.pages import HOSTS
-from hashworld.embedded.preparation import prepare
 from hashworld.embedded.supervisor import Child, Supervisor
+from hashworld.preparation import prepare
 from hashworld.tasks import progress
 from hashworld.tasks.display import Display
 from hashworld.tasks.models import Job

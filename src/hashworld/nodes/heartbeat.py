@@ -16,7 +16,7 @@ import structlog
 from django.db import DatabaseError, IntegrityError, close_old_connections, connection, models
 
 import hashworld
-from hashworld.nodes import clock, identity
+from hashworld.nodes import clock, identity, pulse
 from hashworld.nodes.models import Node, NodeState, suspicion
 
 log = structlog.get_logger(__name__)
@@ -197,4 +197,5 @@ class Heartbeat:
             self._woken.clear()
             if not self._stopped:
                 self.run_once()
+                pulse.show(self._work().tick_age)
         connection.close()

@@ -19,7 +19,7 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 from kombu.exceptions import OperationalError as BrokerError
 
-from hashworld.nodes import clock, master
+from hashworld.nodes import clock, master, pulse
 from hashworld.nodes.leadership import Candidate, TermOver
 from hashworld.recurring import firing, slots, timing
 from hashworld.recurring.firing import Come
@@ -77,6 +77,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Fire what has come, if this process leads; the seconds until there may be more."""
+        pulse.show()
         term = self._candidate.term if self._candidate else None
         if term is None:
             return STANDBY

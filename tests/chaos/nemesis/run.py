@@ -16,8 +16,8 @@ from typing import Any
 from django.conf import settings
 from django.db.models import F, Max
 
-from hashworld.embedded.preparation import prepare
 from hashworld.nodes.models import Node
+from hashworld.preparation import prepare
 from hashworld.tasks.models import Attempt, Lease
 from tests.chaos import trace
 from tests.chaos.broker import ClusterBroker

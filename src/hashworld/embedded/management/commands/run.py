@@ -11,8 +11,8 @@ from django.db import connections
 
 from hashworld.embedded import doors, ports, roles, welcome
 from hashworld.embedded.output import PrefixedOutput
-from hashworld.embedded.preparation import prepare
 from hashworld.embedded.supervisor import Supervisor
+from hashworld.preparation import prepare
 
 #: Seconds beyond a node's drain before it is taken for stuck.
 DRAIN_MARGIN = 10.0

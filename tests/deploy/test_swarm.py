@@ -1,0 +1,147 @@
+"""The same versions as a swarm stack: it comes up, heals, is put back, and fetches."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.deploy.stack import SITE, Site, Stack, pause, run
+from tests.services.service import comes_true
+
+
+class SwarmStack(Stack):
+    """A stack whose containers swarm starts."""
+
+    def containers(self, service: str = "") -> list[str]:
+        """The ids of a service's running containers, or of all."""
+        name = f"{self.project}_{service}" if service else ""
+        labels = [f"label=com.docker.stack.namespace={self.project}"]
+        labels += [f"label=com.docker.swarm.service.name={name}"] if name else []
+        options = [word for each in labels for word in ("--filter", each)]
+        return run("docker", "ps", "--quiet", *options).split()
+
+    def replicas(self) -> dict[str, str]:
+        """How many of each service's containers run."""
+        lines = run(
+            *("docker", "stack", "services", "--format", "{{.Name}} {{.Replicas}}", self.project)
+        ).splitlines()
+        return dict(line.removeprefix(f"{self.project}_").split()[:2] for line in lines)
+
+    def spec(self, service: str) -> dict[str, Any]:
+        """What swarm was told of a service."""
+        found: list[dict[str, Any]] = json.loads(
+            run("docker", "service", "inspect", f"{self.project}_{service}")
+        )
+        return found[0]
+
+    def remove(self) -> None:
+        """Everything of it, data too."""
+        run("docker", "stack", "rm", self.project, check=False)
+        assert comes_true(lambda: pause() or not self._left("ps", "--all"), 120)
+        for volume in self._left("volume", "ls"):
+            run("docker", "volume", "rm", "-f", volume)
+        run("rm", "-rf", str(self.folder))
+
+    def _left(self, *listing: str) -> list[str]:
+        label = f"label=com.docker.stack.namespace={self.project}"
+        return run("docker", *listing, "--quiet", "--filter", label).split()
+
+
+@pytest.fixture(scope="module")
+def swarm(engine: None) -> Iterator[None]:
+    """A swarm of this machine, unless it is one already."""
+    state = run("docker", "info", "--format", "{{.Swarm.LocalNodeState}}").strip()
+    if state != "active":
+        run("docker", "swarm", "init", "--advertise-addr", "127.0.0.1")
+    yield
+    if state != "active":
+        run("docker", "swarm", "leave", "--force")
+
+
+@pytest.fixture(scope="module")
+def stack(swarm: None, images: tuple[str, str]) -> Iterator[SwarmStack]:
+    """A stack of the first version that is up."""
+    stack = SwarmStack("hwswarm", 9445)
+    stack.make("stack-deploy", TAG=images[0], WORKERS=3)
+    yield stack
+    stack.remove()
+
+
+class SwarmSite(Site):
+    """A site that is a service of its own in the stack's network."""
+
+    def __init__(self, network: str, name: str, image: str) -> None:
+        super().__init__(network, name, image)
+        self._run = ["docker", "service", "create", "--detach", "--no-resolve-image"]
+        self._run += ["--name", name, "--network", network, "--endpoint-mode", "dnsrr"]
+        self._run += ["--entrypoint", "python", image, "-c", SITE]
+        self._remove = ["docker", "service", "rm", name]
+
+
+@pytest.fixture(scope="module")
+def site(stack: SwarmStack) -> Iterator[Site]:
+    """A site beside the workers."""
+    with SwarmSite("hwswarm_inside", "hwswarm-site", "hashworld/core:test-one") as site:
+        yield site
+
+
+def test_it_comes_up_with_three_workers_and_two_schedulers(stack: SwarmStack) -> None:
+    replicas = stack.replicas()
+    assert replicas["worker"] == "3/3"
+    assert replicas["scheduler"] == "2/2"
+    assert comes_true(lambda: pause() or len(stack.nodes()) == 3, 60)
+    assert set(stack.nodes()) == {"worker-1", "worker-2", "worker-3"}
+
+
+def test_a_job_handed_in_through_nginx_completes(stack: SwarmStack, site: Site) -> None:
+    assert not stack.visitor().submit(site.urls(1000))
+    assert stack.finishes(1000, 180), stack.counts()
+
+
+def test_a_killed_worker_and_a_killed_scheduler_are_replaced(stack: SwarmStack, site: Site) -> None:
+    assert not stack.visitor().submit(site.urls(2000))
+    for service in ("worker", "scheduler"):
+        run("docker", "kill", stack.containers(service)[0])
+    assert stack.finishes(3000, 240), stack.counts()
+    assert comes_true(
+        lambda: (
+            pause() or {"worker": "3/3", "scheduler": "2/2"}.items() <= stack.replicas().items()
+        ),
+        120,
+    )
+
+
+def test_another_version_and_back(stack: SwarmStack, images: tuple[str, str]) -> None:
+    def image() -> str:
+        found: str = stack.spec("worker")["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"]
+        return found
+
+    stack.make("stack-deploy", TAG=images[1])
+    assert image().endswith(images[1])
+    stack.make("stack-rollback")
+    assert image().endswith(images[0])
+    assert stack.visitor().get("/admin/")[0] == 200
+
+
+def test_a_version_that_is_not_healthy_goes_back_by_itself(
+    stack: SwarmStack, images: tuple[str, str], broken: str
+) -> None:
+    said = stack.make("stack-deploy", check=False, TAG=broken)
+    assert "was not healthy" in said
+    assert stack.visitor().get("/admin/")[0] == 200
+
+
+def test_a_machine_that_leads_no_swarm_is_told_so() -> None:
+    environment = {"DOCKER_HOST": "tcp://127.0.0.1:1", "PROJECT": "hwnone"}
+    done = subprocess.run(
+        ["scripts/swarm.sh", "deploy"],
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "no manager of a swarm" in done.stderr
+    run("rm", "-rf", ".stacks/hwnone")
