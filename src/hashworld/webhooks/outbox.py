@@ -35,8 +35,10 @@ def _fill() -> int:
 
     So two readers make no message twice, and one that dies leaves none out.
     """
-    Reader.objects.bulk_create([Reader(pk=Reader.ID)], ignore_conflicts=True)
-    reader = Reader.objects.select_for_update().get(pk=Reader.ID)
+    reader = Reader.objects.select_for_update().filter(pk=Reader.ID).first()
+    if reader is None:
+        Reader.objects.bulk_create([Reader(pk=Reader.ID)], ignore_conflicts=True)
+        reader = Reader.objects.select_for_update().get(pk=Reader.ID)
     events = Event.objects.settled(reader.position, clock.now(), CHUNK)
     if not events:
         return 0

@@ -2,11 +2,11 @@
 
 import json
 from datetime import timedelta
-from threading import Thread
+from threading import Barrier, Thread
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 
 from hashworld.nodes import clock
 from hashworld.tasks import events, moves
@@ -126,6 +126,30 @@ def test_two_readers_at_once_make_each_message_once(hook: Webhook, hers: Job) ->
     for reader in readers:
         reader.join()
     assert Message.objects.count() == 20
+
+
+def test_a_reader_goes_on_from_where_the_one_before_it_comes_to(hook: Webhook, hers: Job) -> None:
+    told = events.tell(Kind.JOB_FINISHED, "read by another", job=hers)
+    Event.objects.update(at=clock.now() - timedelta(seconds=20))
+    Webhook.objects.update(created_at=clock.now() - timedelta(hours=1))
+    Reader.objects.create(pk=Reader.ID)
+    begun = Barrier(2)
+
+    def read() -> None:
+        begun.wait(10)
+        outbox.fill()
+        connection.close()
+
+    reader = Thread(target=read)
+    reader.start()
+    with transaction.atomic():
+        Reader.objects.select_for_update().get()
+        begun.wait(10)
+        # It has nothing to go by but the row, which it must wait for.
+        reader.join(1)
+        Reader.objects.update(position=told.pk)
+    reader.join()
+    assert not Message.objects.exists()
 
 
 def test_a_message_has_at_most_so_many_tasks(
