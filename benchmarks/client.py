@@ -6,7 +6,7 @@ from threading import Event
 from time import monotonic
 
 from benchmarks import entrant
-from hashworld.tasks import moves
+from hashworld.tasks import pursuit
 from hashworld.tasks.models import Job, Lease
 from hashworld.tasks.submit import submit
 
@@ -46,6 +46,6 @@ def _succeeded(job: Job) -> int:
 
 def _clear(job: Job) -> None:
     """End what is left of the job, and wait until no node holds anything."""
-    moves.kill_job(job.pk)
+    pursuit.kill_job(job.pk)
     while Lease.objects.open().exists():
         Event().wait(POLL)

@@ -16,6 +16,7 @@ from hashworld.nodes import heartbeat, lands
 from hashworld.nodes.heartbeat import Work
 from hashworld.nodes.models import Node
 from hashworld.tasks import moves, requests
+from hashworld.tasks.accounts import Moved
 from hashworld.tasks.attempts import Ended
 from hashworld.tasks.content import Body, Place
 from hashworld.tasks.dispatch import dispatch
@@ -104,14 +105,13 @@ class Cycle:
     def _start(self, lease_id: int) -> list[Ended]:
         started = moves.start(lease_id, self._node.incarnation)
         loaded = requests.load(lease_id, started)
-        keys = {running.task_id: request.key for running, request in loaded}
+        keys = {running.task.id: request.key for running, request in loaded}
         self._holdings.add(lease_id, keys, monotonic())
-        return [self._ended(lease_id, running.task_id) for running, _ in loaded]
+        return [self._ended(running.task) for running, _ in loaded]
 
-    def _ended(self, lease_id: int, task_id: int) -> Ended:
+    def _ended(self, task: Moved) -> Ended:
         return Ended(
-            task_id=task_id,
-            lease_id=lease_id,
+            task=task,
             node_id=self._node.pk,
             verb=Verb.SUCCEED,
             seconds=0.05,
@@ -119,7 +119,7 @@ class Cycle:
             headers=HEADERS,
             ip="192.0.2.1",
             received=20_480,
-            sha256=hashlib.sha256(f"{task_id}/{self._round}".encode()).hexdigest(),
+            sha256=hashlib.sha256(f"{task.id}/{self._round}".encode()).hexdigest(),
             size=20_480,
             content_type="text/html; charset=utf-8",
             charset="utf-8",

@@ -4,7 +4,7 @@ from django.db import connection
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import LANDS
-from hashworld.tasks.models import Job, Priority, ahead
+from hashworld.tasks.models import Job, Lane, Priority, ahead
 
 TASKS_PER_HOST = 10
 CONNECTIONS = 8
@@ -38,6 +38,7 @@ def fill(tasks: int) -> None:
     """A job of so many tasks, on a tenth as many hosts."""
     now = clock.now()
     job = Job.objects.create(waiting=tasks, created_at=now, touched_at=now, sealed_at=now)
+    Lane.objects.get_or_create(id=Priority.NORMAL.value)
     hosts = max(1, tasks // TASKS_PER_HOST)
     for template, count in ((_HOSTS, hosts), (_QUEUES, hosts), (_TASKS, tasks)):
         for first in range(1, count + 1, CHUNK):

@@ -22,7 +22,6 @@ skip-name-resolve
 character-set-server = utf8mb4
 collation-server = utf8mb4_unicode_ci
 innodb_flush_log_at_trx_commit = 1
-innodb_log_file_size = 16M
 innodb_buffer_pool_size = 128M
 """
 
@@ -90,7 +89,6 @@ class MariaDB(Service):
                 f"--datadir={self.folder / 'data'}",
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
-                "--innodb-log-file-size=16M",
                 *as_root(),
             ],
             capture_output=True,

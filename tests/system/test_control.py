@@ -9,7 +9,7 @@ from hashworld.celery import app
 from hashworld.nodes import clock, control, pauses
 from hashworld.nodes.errors import NoAnswer
 from hashworld.nodes.models import Node, NodeState
-from hashworld.tasks import intents, moves
+from hashworld.tasks import intents, moves, pursuit
 from hashworld.tasks.models import Attempt, Job, Kill, Lease, Task, Wanted
 from hashworld.tasks.states import State
 from tests.chaos.stage import Stage
@@ -153,7 +153,7 @@ def test_a_node_takes_more_when_it_is_made_larger(stage: Stage) -> None:
     control.set_max_tasks(name, 32)
     assert Node.objects.get(name=name).max_tasks == 32
     stage.wait(lambda: all(map(stage.site.waiting, urls)), "all fetches at once")
-    moves.kill_job(Job.objects.get().pk)
+    pursuit.kill_job(Job.objects.get().pk)
     stage.wait(lambda: not any(map(stage.site.waiting, urls)), "their end")
     assert_clean(stage)
 

@@ -192,6 +192,7 @@ def test_the_demo_checks_itself_and_keeps_what_it_is_told_to_keep(tmp_path: Path
     assert "node ready" in (folder / demo.LOG).read_text()
 
 
+@pytest.mark.long
 def test_the_demo_fetches_a_list_of_the_readers_own_and_leaves_nothing_behind(tmp_path: Path):
     file = tmp_path / "urls.txt"
     file.write_text("# loopback is denied where there is no site of the demo\nhttp://127.0.0.1/\n")
@@ -208,6 +209,7 @@ def test_the_demo_refuses_a_file_that_is_no_list_before_anything_starts():
     assert "line 1 is binary" in told.stderr
 
 
+@pytest.mark.long
 def test_an_interrupted_demo_cleans_up(stage: Stage, wait_until: WaitUntil):
     stage.environment["TMPDIR"] = str(stage.folder)
     here = stage.start("demo", "--serve", "--count", "1")

@@ -32,6 +32,8 @@ PURE = (
     "hashworld.recurring.policy",
     "hashworld.recurring.slots",
     "hashworld.tasks.holdings",
+    "hashworld.tasks.lanes",
+    "hashworld.tasks.lending",
     "hashworld.tasks.portion",
     "hashworld.tasks.retry",
     "hashworld.tasks.states",
@@ -243,8 +245,14 @@ def test_only_the_moves_write_a_tasks_state() -> None:
         for name, path in modules(package).items()
         if (lines := state_writes(tree(path)))
     }
-    assert set(writers) == {"hashworld.tasks.moves"}
-    assert len(writers["hashworld.tasks.moves"]) == 1, "in one place"
+    assert set(writers) == {"hashworld.tasks.transitions"}
+    assert len(writers["hashworld.tasks.transitions"]) == 1, "in one place"
+    callers = {
+        name
+        for name, path in modules().items()
+        if any(within(other, "hashworld.tasks.transitions") for other in imports(name, path))
+    }
+    assert callers == {"hashworld.tasks.moves"}
 
 
 def test_only_submit_inserts_tasks() -> None:

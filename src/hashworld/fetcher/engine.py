@@ -37,7 +37,8 @@ class Engine:
     """Fetches up to `capacity` requests at once on a thread of its own.
 
     `on_done` is called on that thread with one batch of responses a loop turn, each request
-    appearing exactly once; it must not block. `policy` holds for the engine's life.
+    appearing exactly once; it must not block. One that raises stops the engine, which hands the
+    batch over once more with all that is left. `policy` holds for the engine's life.
     `ca_file` names the certificate authorities to trust instead of the system's.
     """
 
@@ -311,13 +312,9 @@ class Engine:
         self._done.append(response)
 
     def _hand_over(self) -> None:
-        if not self._done:
-            return
-        batch, self._done = self._done, []
-        try:
-            self._on_done(batch)
-        except Exception:
-            log.exception("on_done failed for a batch of %d responses", len(batch))
+        if self._done:
+            self._on_done(self._done)
+            self._done = []
 
     def _close(self, error: ErrorKind, detail: str) -> None:
         with self._lock:
@@ -331,7 +328,10 @@ class Engine:
         self._fetches.clear()
         self._running.clear()
         self._schedule = Schedule()
-        self._hand_over()
+        try:
+            self._hand_over()
+        except Exception:
+            log.exception("on_done failed again: %d responses are lost", len(self._done))
         self._drained.set()
         # Last, because libcurl waits here for name lookups that do not answer.
         self._multi.close()

@@ -16,7 +16,7 @@ import structlog
 from hashworld.nodes import clock
 from hashworld.recurring.models import Firing, FiringState, Recurring
 from hashworld.recurring.policy import Overlap, Verdict, overlapping
-from hashworld.tasks import lines, moves
+from hashworld.tasks import lines, pursuit
 from hashworld.tasks.errors import InvalidInput, QuotaPassed, SubmissionBusy, SubmissionLost
 from hashworld.tasks.models import Job
 from hashworld.tasks.spec import JobSpec
@@ -72,7 +72,7 @@ def spec(options: dict[str, Any], **more: Any) -> JobSpec:
 def _submit(claim: Claim) -> bool:
     recurring, firing = claim.recurring, claim.firing
     for job_id in claim.replaces:
-        moves.kill_job(job_id)
+        pursuit.kill_job(job_id)
     try:
         done = submit(_lines(recurring), _spec(recurring, firing.slot), recurring.owner)
     except (InvalidInput, QuotaPassed) as error:

@@ -51,24 +51,20 @@ def settle(
 ) -> list[Tally]:
     """Keep hosts and queues in step with tasks that made a move; what is left to `conclude`.
 
-    `dues` says of tasks that wait from now on when the first of each queue is due. The queues of
-    tasks that are leased are kept by the caller, who has locked them.
+    `dues` says of tasks that wait from now on when the first of each queue is due. A lease does
+    all this by itself: it knows its hosts and queues, and has locked them.
     """
     if not moved:
         return []
     target = MOVES[verb].target
     came_back = [task for task in moved if task.state in OUT and target not in OUT]
     _free_hosts(Counter(task.host_id for task in came_back), now)
-    _keep_queues(verb, moved, dues or {})
+    _keep_queues(moved, dues or {})
     return [Tally(target, [(task.job_id, task.state) for task in moved], guards or {})]
 
 
-def _keep_queues(
-    verb: Verb, moved: Sequence[Moved], dues: Mapping[frontier.Pair, datetime]
-) -> None:
+def _keep_queues(moved: Sequence[Moved], dues: Mapping[frontier.Pair, datetime]) -> None:
     hosts = {task.host_id for task in moved}
-    if verb is Verb.LEASE:
-        return
     if any(task.state == State.WAITING for task in moved):
         frontier.refresh(hosts)
     else:

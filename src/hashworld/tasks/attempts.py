@@ -17,8 +17,7 @@ _NO_TIMINGS = (None,) * 5
 class Ended:
     """One ended try, decided and ready to be recorded. Durations in seconds, sizes in bytes."""
 
-    task_id: int
-    lease_id: int
+    task: Moved
     node_id: int
     verb: Verb
     seconds: float
@@ -41,6 +40,16 @@ class Ended:
     #: DNS, connect, TLS, first byte and total, in milliseconds
     timings: tuple[float | None, ...] = _NO_TIMINGS
 
+    @property
+    def task_id(self) -> int:
+        """The task's id."""
+        return self.task.id
+
+    @property
+    def lease_id(self) -> int:
+        """The lease that it ran under."""
+        return self.task.lease_id or 0
+
 
 _COLUMNS = (
     "task_id number lease_id node_id started_at finished_at status error detail final_url"
@@ -49,17 +58,17 @@ _COLUMNS = (
 ).split()
 
 
-def record(ended: Sequence[Ended], numbers: Mapping[int, int], now: datetime) -> None:
-    """Write the attempts; `numbers` gives each task's. A second row for one try cannot exist."""
+def record(ended: Sequence[Ended], now: datetime) -> None:
+    """Write the attempts. A second row for one try cannot exist."""
     finished, naive = rows.stamp(now), now.replace(tzinfo=None)
     rows.insert(
         Attempt,
         _COLUMNS,
         [
             (
-                end.task_id,
-                numbers[end.task_id],
-                end.lease_id,
+                end.task.id,
+                end.task.attempts + 1,
+                end.task.lease_id,
                 end.node_id,
                 # What rows.stamp gives, at a tenth of its price: this is once for each page.
                 (naive - timedelta(seconds=end.seconds)).isoformat(" ", "microseconds"),

@@ -1,9 +1,9 @@
 """Giving due tasks to nodes with room.
 
-For one node at a time: hosts that it holds or that nobody holds, by lane and then the longest
-ready; of the free ones those of its own lands, and those whose node has no room for them. What is
-chosen goes under leases; their ids are published after the commit. The cost of a pass follows
-the room of the node and not the backlog (docs/design.md).
+For one node at a time: hosts that it holds or that nobody holds, by priority, the owners of jobs
+in turn, and then the longest ready; of the free ones those of its own lands, and those that are
+lent to it. What is chosen goes under leases; their ids are published after the commit. The cost of
+a pass follows the room of the node and not the backlog (docs/design.md).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,8 +15,10 @@ from hashworld.nodes import clock
 from hashworld.nodes.models import Land, Node
 from hashworld.tasks import frontier, moves, parking, rows
 from hashworld.tasks.frontier import Pair, Queue
+from hashworld.tasks.lanes import SUSPECT
+from hashworld.tasks.lending import even, fed, kept_hosts, lent
 from hashworld.tasks.lifetimes import start_time
-from hashworld.tasks.models import SUSPECT, Host, Lease
+from hashworld.tasks.models import Host, Lease
 from hashworld.tasks.portion import ALONE, Due, Load, portions, share
 from hashworld.transaction import retried
 
@@ -80,9 +82,15 @@ def dispatch(publisher: Publisher, node_ids: Sequence[int] | None = None) -> int
         return 0
     publisher.reach()
     given = 0
+    hungry: set[int] = set()
     # The fullest first: what it then has no room for, the emptier ones may take.
     for node_id in sorted(with_room, key=lambda id_: loads[id_].room):
-        given += _publish(publisher, _lease(node_id))
+        leases, left_to = _lease(node_id)
+        given += _publish(publisher, leases)
+        hungry |= left_to
+    for node_id in sorted(hungry):
+        leases, _ = _lease(node_id)
+        given += _publish(publisher, leases)
     return given
 
 
@@ -121,39 +129,57 @@ def _load(max_tasks: int, leases: Iterable[_Held]) -> Load:
 
 
 @retried
-def _lease(node_id: int) -> list[Lease]:
-    """Choose and lease tasks for one node, in one transaction that holds the node's row."""
+def _lease(node_id: int) -> tuple[list[Lease], set[int]]:
+    """Choose and lease tasks for one node, in one transaction that holds the node's row.
+
+    With the nodes that it left tasks to, because they have nothing to do.
+    """
     now = clock.now()
     # Whom another gives work at this moment, or who beats, is asked again in a second: many who
     # wait for its row would keep it from beating.
     locked = rows.lock(_NODE, Node, "id = %s", [node_id], skip_locked=True)
     loads = load(now)
     if not locked or node_id not in loads or not loads[node_id].keeps_up:
-        return []
+        return [], set()
     node = Node(**dict(zip(_NODE, locked[0], strict=True)))
     calmest = min(loads, key=lambda id_: (loads[id_].out, id_)) == node_id
     queues = frontier.ready(node.pk, now, loads[node.pk].room)
-    hosts = _hosts(node, loads, calmest, queues)
+    open_hosts = _locked(node, {host_id for host_id, _ in queues})
+    lands = {host.land for host in open_hosts.values()}
+    owners = dict(rows.select(("id", "node_id"), Land, "id", lands))
+    hosts = {
+        (host_id, lane): open_hosts[host_id]
+        for host_id, lane in queues
+        if host_id in open_hosts
+        # The node to empty for a suspect may have it wherever its host's land lies.
+        and ((calmest and lane == SUSPECT) or _ours(open_hosts[host_id], node_id, owners, loads))
+    }
     allowed = {host.id: host.allowed for host in hosts.values()}
     wanted = share(list(hosts), allowed, loads[node_id].room)
     found = frontier.due(wanted, queues, now)
     offered = [task for pair, tasks in found.items() for task in tasks[: wanted[pair]]]
     due = _open(offered)
+    held = {host.id for host in hosts.values() if host.holder == node_id}
+    hungry = _hungry(node_id, loads, len(due), open_hosts.values(), owners, now)
+    more = any(len(tasks) > wanted[pair] for pair, tasks in found.items())
+    room = even(len(due), loads[node_id], [loads[id_] for id_ in hungry], more=more)
+    kept = kept_hosts(due, held, 1 + len(hungry), 0 if more else room)
     chosen = portions(
-        _fair(due, node, hosts.values(), loads),
+        [task for task in due if task.host_id in kept or task.losses],
         loads[node_id],
         allowed,
         calmest=calmest,
-        held={host.id for host in hosts.values() if host.holder == node_id},
+        held=held,
+        room=room,
         lease_size=LEASE_SIZE,
     )
-    kept = {task.task_id for task in due}.difference(*(portion.task_ids for portion in chosen))
-    gone = {task.task_id for task in offered} - kept
+    left = {task.task_id for task in due}.difference(*(portion.task_ids for portion in chosen))
+    gone = {task.task_id for task in offered} - left
     began = monotonic()
     leases = moves.lease(node, chosen, _firsts(queues, found, gone, now))
     if monotonic() > began + TOO_SLOW * start_time().total_seconds():
         _stamp(leases)
-    return leases
+    return leases, hungry
 
 
 def _stamp(leases: Sequence[Lease]) -> None:
@@ -183,22 +209,6 @@ def _open(due: list[Due]) -> list[Due]:
     return [task for task in due if task.job_id not in held]
 
 
-def _hosts(
-    node: Node, loads: dict[int, Load], calmest: bool, candidates: Collection[Pair]
-) -> dict[Pair, OpenHost]:
-    """The hosts to take from, locked, by (host id, lane) in the order of service."""
-    found = _locked(node, {host_id for host_id, _ in candidates})
-    lands = {host.land for host in found.values()}
-    owners = dict(rows.select(("id", "node_id"), Land, "id", lands))
-    return {
-        (host_id, lane): found[host_id]
-        for host_id, lane in candidates
-        if host_id in found
-        # The node to empty for a suspect may have it wherever its host's land lies.
-        and ((calmest and lane == SUSPECT) or _ours(found[host_id], node, owners, loads))
-    }
-
-
 def _locked(node: Node, host_ids: set[int]) -> dict[int, OpenHost]:
     may_take = f"NOT paused AND (holder_id IS NULL OR holder_id = {int(node.pk)})"
     hosts: dict[int, OpenHost] = {}
@@ -210,32 +220,28 @@ def _locked(node: Node, host_ids: set[int]) -> dict[int, OpenHost]:
 
 
 def _ours(
-    host: OpenHost, node: Node, owners: Mapping[int, int | None], loads: dict[int, Load]
+    host: OpenHost, node_id: int, owners: Mapping[int, int | None], loads: Mapping[int, Load]
 ) -> bool:
-    """Whether the node may take from a host: it owns its land, or the owner has enough to do.
-
-    Who holds a host keeps it until the owner is half empty: then it is fed no more, is let go
-    when nothing of it is out, and so comes to the owner even if it never runs dry.
-    """
-    if node.pk == owners.get(host.land):
+    """Whether the node may take from a host: it owns its land, or is lent it."""
+    if node_id == owners.get(host.land):
         return True
     owner = loads.get(owners.get(host.land) or 0)
-    if owner is None or not owner.room:
-        return True
-    return not owner.half_empty and (host.holder == node.pk or loads[node.pk].half_empty)
+    return (fed if host.holder == node_id else lent)(owner, loads[node_id])
 
 
-def _fair(
-    due: list[Due], node: Node, hosts: Collection[OpenHost], loads: Mapping[int, Load]
-) -> list[Due]:
-    """The tasks without those that a node with more than enough leaves to half empty ones.
-
-    It takes no free host, and of those that it holds it feeds only its share on, so that the others
-    come free even if they never run dry.
-    """
-    idle = sum(load.half_empty for id_, load in loads.items() if id_ != node.pk)
-    held = sorted({host.id for host in hosts if host.holder == node.pk})
-    if not idle or not held or len(due) < loads[node.pk].room:
-        return due
-    kept = set(held[: -(-len(held) // (idle + 1))])
-    return [task for task in due if task.host_id in kept or task.losses]
+def _hungry(
+    node_id: int,
+    loads: Mapping[int, Load],
+    due: int,
+    hosts: Collection[OpenHost],
+    owners: Mapping[int, int | None],
+    now: datetime,
+) -> set[int]:
+    """The other nodes that have room and nothing to fill it with, while this one has plenty."""
+    load = loads[node_id]
+    # So many free hosts that it cannot take them all keep nobody waiting.
+    if load.out + due <= load.max_tasks or len(hosts) >= load.room:
+        return set()
+    with_room = {id_ for id_, load in loads.items() if id_ != node_id and load.worth_a_lease}
+    with_room -= {owners.get(host.land) for host in hosts if host.holder is None}
+    return with_room - frontier.supplied(with_room, now)

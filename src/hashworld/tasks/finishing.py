@@ -14,6 +14,7 @@ from hashworld.fetcher.engine import Response
 from hashworld.fetcher.errors import BodyError, ErrorKind
 from hashworld.fetcher.exchange import header
 from hashworld.tasks import content
+from hashworld.tasks.accounts import Moved
 from hashworld.tasks.attempts import Ended
 from hashworld.tasks.retry import RetryPolicy, decide, retry_after
 
@@ -25,8 +26,7 @@ URL = 2048
 class Running:
     """What the runner knows of a task that it holds."""
 
-    task_id: int
-    lease_id: int
+    task: Moved
     failures: int
     policy: RetryPolicy
 
@@ -47,8 +47,7 @@ def finish(
     times = response.timings
     phases = (times.dns, times.connect, times.tls, times.first_byte, times.total)
     ended = Ended(
-        task_id=running.task_id,
-        lease_id=running.lease_id,
+        task=running.task,
         node_id=node_id,
         verb=verb,
         delay=delay,

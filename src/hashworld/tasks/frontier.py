@@ -8,19 +8,19 @@ has just been given out until InnoDB has purged them, and the first one stands b
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 from django.db import connection
 
 from hashworld.tasks import rows
-from hashworld.tasks.models import SUSPECT, HostQueue, Priority, Task
+from hashworld.tasks.lanes import in_order, shares
+from hashworld.tasks.models import HostQueue, Lane, Task
 from hashworld.tasks.portion import Due
 
 REFRESH_CHUNK = 500
 #: SQLite takes at most 500 parts of a UNION; a statement of this size stays cheap to parse.
 UNION_CHUNK = 100
-#: Lanes in the order in which they are served.
-LANES = (SUSPECT, *sorted(Priority.values, reverse=True))
 
 #: What names a queue: the id of its host, and its lane.
 Pair = tuple[int, int]
@@ -52,7 +52,9 @@ def open_lanes(lanes: Iterable[tuple[int, int]]) -> None:
     """Make sure that there is a queue for each (host id, lane)."""
     pairs = sorted(set(lanes))
     columns = ("host_id", "lane", "arrivals")
-    rows.insert(HostQueue, columns, [(*pair, 0) for pair in pairs], ignore=True)
+    if rows.insert(HostQueue, columns, [(*pair, 0) for pair in pairs], ignore=True):
+        used = sorted({lane for _, lane in pairs})
+        rows.insert(Lane, ("id",), [(lane,) for lane in used], ignore=True)
 
 
 def refresh(host_ids: Iterable[int]) -> None:
@@ -129,20 +131,26 @@ def ready(node_id: int, now: datetime, limit: int) -> dict[Pair, Queue]:
     """The queues that a node may be given from, in the order of service.
 
     Lane after lane; in each first those of hosts that the node holds, then those that nobody
-    holds, and of each kind at most `limit`, the longest ready first.
+    holds, and of each kind at most `limit`, the longest ready first. Lanes of the same rank that
+    have something share what one of them would have alone.
     """
     part = (
         "SELECT * FROM (SELECT host_id, lane, id, due_at, arrivals FROM tasks_hostqueue"
         " WHERE holder_id {} AND lane = %s AND ready_at <= %s ORDER BY ready_at LIMIT %s) AS q"
     )
-    parts: list[str] = []
-    parameters: list[Any] = []
-    for lane in LANES:
-        parts += [part.format("= %s"), part.format("IS NULL")]
-        parameters += [node_id, *(bounds := (lane, rows.stamp(now), limit)), *bounds]
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts), parameters)
-        return {(row[0], row[1]): Queue._make(row) for row in cursor.fetchall()}
+    held, free = part.format(f"= {node_id:d}"), part.format("IS NULL")
+    asked = [(lane, rows.stamp(now), limit) for lane in lanes()]
+    found: dict[int, list[Queue]] = {}
+    for row in chain(_union(held, asked), _union(free, asked)):
+        found.setdefault(row[1], []).append(Queue._make(row))
+    parts = shares(found, 2 * limit)
+    chosen = (queue for lane in in_order(found) for queue in found[lane][: parts[lane]])
+    return {(queue.host_id, queue.lane): queue for queue in chosen}
+
+
+def lanes() -> list[int]:
+    """Every lane that was ever used."""
+    return in_order(lane for (lane,) in rows.find(("id",), Lane, "1 = 1"))
 
 
 def waiting_since(node_ids: Iterable[int], now: datetime) -> datetime | None:
@@ -153,16 +161,22 @@ def waiting_since(node_ids: Iterable[int], now: datetime) -> datetime | None:
     """
     part = (
         "SELECT MIN(ready_at) AS since FROM tasks_hostqueue"
-        " WHERE holder_id {} AND lane = {:d} AND ready_at <= %s"
+        " WHERE holder_id {} AND lane = %s AND ready_at <= %s"
     )
     holders = ["IS NULL", *(f"= {int(node_id)}" for node_id in node_ids)]
-    parts = [part.format(holder, lane) for holder in holders for lane in LANES]
-    moments: list[datetime] = []
-    for chunk in rows.chunks(parts, UNION_CHUNK):
-        with connection.cursor() as cursor:
-            cursor.execute(" UNION ALL ".join(chunk), [rows.stamp(now)] * len(chunk))
-            moments += [rows.moment(value) for (value,) in cursor.fetchall() if value]
-    return min(moments, default=None)
+    asked = [(lane, rows.stamp(now)) for lane in lanes()]
+    found = chain.from_iterable(_union(part.format(holder), asked) for holder in holders)
+    return min((rows.moment(value) for (value,) in found if value), default=None)
+
+
+def supplied(node_ids: Iterable[int], now: datetime) -> set[int]:
+    """Those of these nodes that hold hosts of which something more is due."""
+    part = (
+        "SELECT * FROM (SELECT holder_id FROM tasks_hostqueue"
+        " WHERE holder_id = %s AND due_at <= %s LIMIT 1) AS q"
+    )
+    asked = [(node_id, rows.stamp(now)) for node_id in node_ids]
+    return {node_id for (node_id,) in _union(part, asked)}
 
 
 def due(

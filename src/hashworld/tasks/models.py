@@ -24,15 +24,11 @@ AHEAD_SECONDS = 10
 
 
 class Priority(models.IntegerChoices):
-    """A job's priority. A waiting task's lane is its job's priority, or SUSPECT."""
+    """A job's priority; with its owner it makes the lane of its tasks (`hashworld.tasks.lanes`)."""
 
     LOW = 0, "low"
     NORMAL = 1, "normal"
     HIGH = 2, "high"
-
-
-#: The lane of tasks that were out when their node was lost; they are given out with care.
-SUSPECT = 3
 
 
 class Duplicates(models.TextChoices):
@@ -210,6 +206,15 @@ class Host(models.Model):
         """Keep `ahead` in step with the limits."""
         self.ahead = ahead(self.max_connections, self.min_interval)
         super().save(*args, **kwargs)
+
+
+class Lane(models.Model):
+    """A lane that was ever used; there are as many as owners and priorities in use."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+
+    def __str__(self) -> str:
+        return f"lane {self.pk}"
 
 
 class HostQueue(models.Model):

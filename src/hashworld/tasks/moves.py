@@ -7,19 +7,24 @@ from it: leases, hosts, queues, counters. Who is not among the moved has lost th
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+
+from django.db import transaction
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import accounts, frontier, kills, parking, rows
 from hashworld.tasks.accounts import Moved, Tally
 from hashworld.tasks.attempts import Ended, lost, record, traces
+from hashworld.tasks.lanes import SUSPECT
 from hashworld.tasks.lifetimes import first_time, start_time
-from hashworld.tasks.models import SUSPECT, Host, Lease, Task
-from hashworld.tasks.portion import Portion
-from hashworld.tasks.states import MOVES, TERMINAL, State, Verb
+from hashworld.tasks.models import Host, Lease, Task
+from hashworld.tasks.portion import Due, Portion
+from hashworld.tasks.states import State, Verb
+from hashworld.tasks.transitions import ids, take, write
 from hashworld.transaction import retried
 
 #: The losses that end a task as `poison` (contract C6).
@@ -40,6 +45,12 @@ class Started(NamedTuple):
     url: str
     failures: int
     state: int
+    attempts: int
+    losses: int
+
+
+class _NotAll(Exception):
+    """Some of the tasks are no longer in the state or under the lease that was believed."""
 
 
 @retried
@@ -53,35 +64,39 @@ def lease(
     started before it expires, which is soon: what is only queued is taken back at no cost.
     """
     now = clock.now()
-    moved: list[Moved] = []
-    leases = []
-    for portion in portions:
-        if taken := _take(Verb.LEASE, ids=portion.task_ids):
-            leases.append(_lease(node, portion, taken, now))
-            moved += taken
-    out = Counter(task.host_id for task in moved)
+    made = [_lease(node, portion, now) for portion in portions]
+    taken = [task for _, tasks in made for task in tasks]
+    out = Counter(task.host_id for task in taken)
     rows.add(Host, "out", out)
     rows.update(Host, out, [rows.put("holder_id", node.pk)])
     frontier.advance(firsts or {})
     frontier.derive({*out, *(queue.host_id for queue in firsts or ())})
     # Whoever paused or killed a job must not see anything of it leased afterwards.
-    guards = dict.fromkeys((task.job_id for task in moved), parking.NOT_HELD)
-    accounts.conclude(accounts.settle(Verb.LEASE, moved, now, guards), now)
-    return leases
+    jobs = [task.job_id for task in taken]
+    guards = dict.fromkeys(jobs, parking.NOT_HELD)
+    from_waiting = [(job_id, int(State.WAITING)) for job_id in jobs]
+    accounts.conclude([Tally(State.INQUEUE, from_waiting, guards)], now)
+    return [new for new, tasks in made if tasks]
 
 
-def _lease(node: Node, portion: Portion, taken: Sequence[Moved], now: datetime) -> Lease:
+def _lease(node: Node, portion: Portion, now: datetime) -> tuple[Lease, list[Due]]:
+    """A new lease and its tasks, those that still waited; without any it does not stay."""
+    size = len(portion.tasks)
     new = Lease.objects.create(
         node=node,
         incarnation=node.incarnation,
-        size=len(taken),
-        left=len(taken),
+        size=size,
+        left=size,
         suspicion=portion.suspicion,
         created_at=now,
         expires_at=now + start_time(),
     )
-    _write(Verb.LEASE, taken, rows.put("lease_id", new.pk), NOT_WAITING)
-    return new
+    if write(Verb.LEASE, portion.task_ids, rows.put("lease_id", new.pk), NOT_WAITING) == size:
+        return new, portion.tasks
+    moved = {id_ for (id_,) in rows.select(("id",), Task, "lease_id", [new.pk])}
+    new.size = new.left = len(moved)
+    new.save(update_fields=("size", "left")) if moved else new.delete()
+    return new, [task for task in portion.tasks if task.task_id in moved]
 
 
 @retried
@@ -95,7 +110,7 @@ def start(lease_id: int, incarnation: str) -> list[Started]:
     if not began.update(started_at=now, expires_at=now + first_time()):
         return []
     # Whom the guarded UPDATE moved is known without having looked before: all that now run.
-    rows.update(Task, [lease_id], _state(Verb.START), guard=_in_sources(Verb.START), key="lease_id")
+    write(Verb.START, [lease_id], key="lease_id")
     found = map(Started._make, rows.select(Started._fields, Task, "lease_id", [lease_id]))
     started = sorted(task for task in found if task.state == State.RUNNING)
     accounts.count(State.RUNNING, [(task.job_id, State.INQUEUE) for task in started], now)
@@ -112,20 +127,50 @@ def finish(ended: Sequence[Ended], now: datetime) -> set[int]:
     back: list[Moved] = []
     tallies: list[Tally] = []
     for verb in (Verb.SUCCEED, Verb.FAIL, Verb.RETRY_LATER):
-        fence = {key for key, end in tries.items() if end.verb is verb}
-        moved = _take(verb, ids=[task_id for task_id, _ in fence], fence=fence)
-        winners = [tries[task.id, task.lease_id] for task in moved if task.lease_id]
-        record(winners, {task.id: task.attempts + 1 for task in moved}, now)
-        ends = traces(winners)
+        told = [end for end in tries.values() if end.verb is verb]
         if verb is Verb.RETRY_LATER:
-            delays = {end.task_id: end.delay for end in winners}
-            tallies += _wait(verb, moved, now, *ends, FAILED, delays=delays)
+            told = _still_held(verb, told)
+            delays = {end.task_id: end.delay for end in told}
+            moved = [end.task for end in told]
+            tallies += _wait(verb, moved, now, *traces(told), FAILED, delays=delays)
         else:
-            _write(verb, moved, *ends, rows.put("finished_at", rows.stamp(now)))
+            told = _end(verb, told, now)
+            moved = [end.task for end in told]
             tallies += accounts.settle(verb, moved, now)
+        record(told, now)
         back += moved
     accounts.conclude(tallies, now, back)
     return {task.id for task in back}
+
+
+def _end(verb: Verb, told: Sequence[Ended], now: datetime) -> list[Ended]:
+    """Write ends, and return those that count. All do but for a race: to look first costs more."""
+    with suppress(_NotAll), transaction.atomic():
+        if _write_ends(verb, told, now) < len(told):
+            raise _NotAll
+        return list(told)
+    winners = _still_held(verb, told)
+    _write_ends(verb, winners, now)
+    return winners
+
+
+def _write_ends(verb: Verb, told: Sequence[Ended], now: datetime) -> int:
+    by_lease: dict[int, list[Ended]] = {}
+    for end in told:
+        by_lease.setdefault(end.lease_id, []).append(end)
+    finished, number = rows.put("finished_at", rows.stamp(now)), 0
+    for lease_id, ends in by_lease.items():
+        guard = f"lease_id = {lease_id:d}"
+        number += write(verb, [end.task_id for end in ends], *traces(ends), finished, guard=guard)
+    return number
+
+
+def _still_held(verb: Verb, told: Sequence[Ended]) -> list[Ended]:
+    """Lock the tasks of those tries that are still their leases'."""
+    fence = {(end.task_id, end.lease_id) for end in told}
+    held = take(verb, ids=[id_ for id_, _ in fence], fence=fence)
+    winners = {(task.id, task.lease_id) for task in held}
+    return [end for end in told if (end.task_id, end.lease_id) in winners]
 
 
 @retried
@@ -140,7 +185,7 @@ def rescue(lease_ids: Sequence[int], *, expired: bool = False) -> int:
     leases = Lease.objects.expired(now) if expired else Lease.objects.open()
     locked = leases.select_for_update().filter(pk__in=lease_ids).order_by("pk")
     nodes = dict(locked.values_list("pk", "node_id"))
-    moved = _take(Verb.RESCUE, leases=list(nodes))
+    moved = take(Verb.RESCUE, leases=list(nodes))
     queued = [task for task in moved if task.state == State.INQUEUE]
     running = [task for task in moved if task.state == State.RUNNING]
     suspects = [task for task in running if task.losses + 1 < MAX_LOSSES]
@@ -149,7 +194,7 @@ def rescue(lease_ids: Sequence[int], *, expired: bool = False) -> int:
     tallies = _wait(Verb.RESCUE, queued, now)
     tallies += _wait(Verb.RESCUE, suspects, now, *LOST, lane=SUSPECT)
     end = [rows.put("error", "poison"), rows.put("finished_at", rows.stamp(now))]
-    _write(Verb.POISON, poison, *LOST, *end)
+    write(Verb.POISON, ids(poison), *LOST, *end)
     tallies += accounts.settle(Verb.POISON, poison, now)
     accounts.conclude(tallies, now, moved, nodes)
     kills.fence(nodes, now)
@@ -159,7 +204,7 @@ def rescue(lease_ids: Sequence[int], *, expired: bool = False) -> int:
 @retried
 def release(lease_ids: Sequence[int]) -> int:
     """Give tasks of living leases back unharmed: drain, or a lease that was never published."""
-    moved = _take(Verb.RELEASE, leases=lease_ids)
+    moved = take(Verb.RELEASE, leases=lease_ids)
     accounts.conclude(_wait(Verb.RELEASE, moved, now := clock.now()), now, moved, lease_ids)
     return len(moved)
 
@@ -168,7 +213,7 @@ def release(lease_ids: Sequence[int]) -> int:
 def give_back(pairs: Sequence[tuple[int, int]]) -> int:
     """Give single tasks, as (lease id, task id), back unharmed; those under another lease stay."""
     fence = {(task_id, lease_id) for lease_id, task_id in pairs}
-    moved = _take(Verb.RELEASE, ids=[id_ for id_, _ in fence], fence=fence)
+    moved = take(Verb.RELEASE, ids=[id_ for id_, _ in fence], fence=fence)
     accounts.conclude(_wait(Verb.RELEASE, moved, now := clock.now()), now, moved)
     return len(moved)
 
@@ -181,15 +226,6 @@ def kill(task_ids: Iterable[int], asked_at: datetime | None = None) -> int:
     return sum(_kill(chunk, asked_at) for chunk in rows.chunks(task_ids, CHUNK))
 
 
-def kill_job(job_id: int) -> int:
-    """End every task of a job that is not at its end; the number ended."""
-    total = 0
-    left = Task.objects.filter(ended=None, job_id=job_id).order_by("id")
-    while chunk := list(left.values_list("id", flat=True)[:CHUNK]):
-        total += kill(chunk)
-    return total
-
-
 def retry(task_ids: Iterable[int]) -> int:
     """Let tasks at their end wait again, with their counts of errors and losses cleared."""
     return sum(_retry(chunk) for chunk in rows.chunks(task_ids, CHUNK))
@@ -198,7 +234,7 @@ def retry(task_ids: Iterable[int]) -> int:
 @retried
 def _kill(task_ids: Sequence[int], asked_at: datetime | None = None) -> int:
     now = clock.now()
-    moved = _take(Verb.KILL, ids=task_ids)
+    moved = take(Verb.KILL, ids=task_ids)
     running = [task for task in moved if task.state == State.RUNNING]
     others = [task for task in moved if task.state != State.RUNNING]
     leases = [task.lease_id for task in running if task.lease_id]
@@ -210,8 +246,8 @@ def _kill(task_ids: Sequence[int], asked_at: datetime | None = None) -> int:
     )
     kills.ask(running, asked_at or now)
     end = [NOT_WAITING, rows.put("error", "killed"), rows.put("finished_at", rows.stamp(now))]
-    _write(Verb.KILL, running, *end, ("attempts = attempts + 1", []))
-    _write(Verb.KILL, others, *end)
+    write(Verb.KILL, ids(running), *end, ("attempts = attempts + 1", []))
+    write(Verb.KILL, ids(others), *end)
     accounts.conclude(accounts.settle(Verb.KILL, moved, now), now, moved)
     return len(moved)
 
@@ -219,7 +255,7 @@ def _kill(task_ids: Sequence[int], asked_at: datetime | None = None) -> int:
 @retried
 def _retry(task_ids: Sequence[int]) -> int:
     now = clock.now()
-    moved = _take(Verb.RETRY, ids=task_ids)
+    moved = take(Verb.RETRY, ids=task_ids)
     fresh: rows.Assignment = (
         "failures = 0, losses = 0, error = '', status = NULL, content_id = NULL,"
         " finished_at = NULL",
@@ -228,43 +264,6 @@ def _retry(task_ids: Sequence[int]) -> int:
     fresh_start = [task._replace(losses=0) for task in moved]
     accounts.conclude(_wait(Verb.RETRY, fresh_start, now, fresh), now)
     return len(moved)
-
-
-def _take(
-    verb: Verb,
-    *,
-    ids: Sequence[int] | None = None,
-    leases: Sequence[int] | None = None,
-    fence: Collection[tuple[int, int | None]] | None = None,
-) -> list[Moved]:
-    """Lock and return the tasks, chosen by id or by lease, that the move may be made for."""
-    column, keys = ("id", ids) if ids is not None else ("lease_id", leases)
-    if not keys:
-        return []
-    where, values = rows.within(column, keys)
-    found = rows.lock(Moved._fields, Task, f"{where} AND {_in_sources(verb)}", values)
-    moved = [Moved._make(row) for row in found]
-    if fence is None:
-        return moved
-    return [task for task in moved if (task.id, task.lease_id) in fence]
-
-
-def _write(verb: Verb, moved: Sequence[Moved], *sets: rows.Assignment) -> None:
-    guard = _in_sources(verb)
-    rows.update(Task, [task.id for task in moved], [*_state(verb), *sets], guard=guard)
-
-
-def _state(verb: Verb) -> list[rows.Assignment]:
-    """The state after a move, and `ended` where that changes."""
-    move = MOVES[verb]
-    state = rows.put("state", int(move.target))
-    if move.target in TERMINAL:
-        return [state, rows.put("ended", int(move.target))]
-    return [state, rows.put("ended", None)] if move.sources & TERMINAL else [state]
-
-
-def _in_sources(verb: Verb) -> str:
-    return f"state IN ({', '.join(str(int(state)) for state in MOVES[verb].sources)})"
 
 
 def _wait(
@@ -287,9 +286,9 @@ def _wait(
             own = due.get(task.id, now)
             dues[task.host_id, at] = min(own, dues.get((task.host_id, at), own))
     frontier.open_lanes(dues)
-    _write(
+    write(
         verb,
-        moved,
+        ids(moved),
         rows.case("due_at", {t.id: rows.stamp(due.get(t.id, now)) for t in moved}),
         rows.case("lane", lanes),
         rows.put("lease_id", None),

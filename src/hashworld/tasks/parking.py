@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from hashworld.tasks import frontier, rows
 from hashworld.tasks.accounts import Moved
-from hashworld.tasks.models import SUSPECT, Job, Task, Wanted
+from hashworld.tasks.lanes import SUSPECT, lane_of
+from hashworld.tasks.models import Job, Task, Wanted
 from hashworld.tasks.states import State
 from hashworld.transaction import Overtaken, retried
 
@@ -20,12 +21,13 @@ _WAITING = f"state = {int(State.WAITING)}"
 
 
 def lanes(moved: Sequence[Moved], lane: int | None) -> dict[int, int | None]:
-    """The lane of each task: this, or its job's priority or, after a loss, that of suspects.
+    """The lane of each task: this, or its job's or, after a loss, that of suspects.
 
     None while its job is paused.
     """
-    jobs = rows.select(("id", "priority", "paused"), Job, "id", {task.job_id for task in moved})
-    own = {id_: None if paused else priority for id_, priority, paused in jobs}
+    columns = ("id", "priority", "owner_id", "paused")
+    jobs = rows.select(columns, Job, "id", {task.job_id for task in moved})
+    own = {id_: None if paused else lane_of(*whose) for id_, *whose, paused in jobs}
     if lane is not None:
         return {task.id: None if own[task.job_id] is None else lane for task in moved}
     return {
@@ -53,10 +55,10 @@ def park(task_ids: Iterable[int]) -> int:
 
 
 @retried
-def unpark(task_ids: Iterable[int], priority: int) -> int:
-    """Put waiting tasks of a job with this priority back where dispatch sees them; their number."""
+def unpark(task_ids: Iterable[int], lane: int) -> int:
+    """Put waiting tasks of a job with this lane back where dispatch sees them; their number."""
     found = _waiting(task_ids, "lane IS NULL")
-    lanes = {id_: SUSPECT if losses else priority for id_, _, losses in found}
+    lanes = {id_: SUSPECT if losses else lane for id_, _, losses in found}
     frontier.open_lanes((host_id, lanes[id_]) for id_, host_id, _ in found)
     if found:
         rows.update(Task, lanes, [rows.case("lane", lanes)])
@@ -70,7 +72,7 @@ def step(job_id: int) -> None:
 
     Raises Overtaken when the job was paused or resumed meanwhile, or another was quicker.
     """
-    job = Job.objects.only("paused", "parked_to", "priority").filter(pk=job_id).first()
+    job = Job.objects.only("paused", "parked_to", "priority", "owner_id").filter(pk=job_id).first()
     if job is None or job.parked_to is None:
         return
     left = Task.objects.filter(ended=None, job_id=job_id, state=State.WAITING)
@@ -79,7 +81,7 @@ def step(job_id: int) -> None:
     if job.paused:
         park(ids)
     else:
-        unpark(ids, job.priority)
+        unpark(ids, lane_of(job.priority, job.owner_id))
     unchanged = Job.objects.filter(pk=job_id, paused=job.paused, parked_to=job.parked_to)
     if not unchanged.update(parked_to=ids[-1] if ids else None):
         raise Overtaken(f"the pause of job {job_id} has changed meanwhile")

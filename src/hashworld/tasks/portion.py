@@ -7,10 +7,12 @@ nothing else.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from typing import NamedTuple
+
+from hashworld.tasks.lanes import rank, shares
 
 #: How many tasks a node may hold for each that it may have in flight.
 HELD_PER_TASK = 2
@@ -48,6 +50,11 @@ class Load:
         return self.unstarted < STARTS
 
     @property
+    def fullness(self) -> float:
+        """What it holds, as a part of what it may hold."""
+        return self.out / (HELD_PER_TASK * self.max_tasks)
+
+    @property
     def half_empty(self) -> bool:
         """Whether it holds no more than it may have in flight, half of what it may hold."""
         return self.room >= self.max_tasks
@@ -72,17 +79,23 @@ class Due(NamedTuple):
 class Portion:
     """The tasks of one lease to be made, and the most losses of any of them."""
 
-    task_ids: list[int]
+    tasks: list[Due]
     suspicion: int = 0
+
+    @property
+    def task_ids(self) -> list[int]:
+        """Their ids."""
+        return [task.task_id for task in self.tasks]
 
 
 def share(
     queues: Sequence[tuple[int, int]], allowed: Mapping[int, int], room: int
 ) -> dict[tuple[int, int], int]:
-    """How many tasks to look for in each (host id, lane): twice a fair share of its lane."""
+    """How many tasks to look for in each (host id, lane): twice a fair share of its lane's."""
     lanes = Counter(lane for _, lane in queues)
+    parts = shares(lanes, 2 * room)
     wanted = {
-        (host_id, lane): min(allowed[host_id], -(-2 * room // lanes[lane]))
+        (host_id, lane): min(allowed[host_id], -(-parts[lane] // lanes[lane]))
         for host_id, lane in queues
     }
     return {queue: number for queue, number in wanted.items() if number > 0}
@@ -95,45 +108,52 @@ def portions(
     *,
     calmest: bool,
     held: Collection[int],
+    room: int,
     lease_size: int,
 ) -> list[Portion]:
     """Cut due tasks, in the order of service, into the leases that the node may have.
 
-    `allowed` is how many tasks of each host may still go out; `held` are the hosts that only this
-    node may serve; `calmest` says that it is the node to empty for a suspect of any other host.
+    `allowed` is how many tasks of each host may still go out, `room` how many in all; `held` are
+    the hosts that only this node may serve; `calmest` says that it is the node to empty for a
+    suspect of any other host.
     """
     tasks = list(due)
     once = [task for task in tasks if 0 < task.losses < ALONE]
     twice = [task for task in tasks if task.losses >= ALONE]
     if twice and not once and not load.suspects and (calmest or twice[0].host_id in held):
         # The node is left to empty itself first; then the suspect has it alone.
-        return [] if load.out else [Portion([twice[0].task_id], ALONE)]
+        return [] if load.out else [Portion([twice[0]], ALONE)]
     budget = Counter(allowed)
-    suspects = [] if load.suspects else _afford(once, budget, min(SUSPECTS, load.room))
+    suspects = [] if load.suspects else _afford(once, budget, min(SUSPECTS, room))
     fresh = [task for task in tasks if not task.losses]
-    ids = _afford(_in_turns(fresh), budget, load.room - len(suspects))
+    rest = _afford(_in_turns(fresh), budget, room - len(suspects))
     leases = [Portion(suspects, 1)] if suspects else []
-    even = -(-len(ids) // max(1, -(-len(ids) // lease_size)))
-    return leases + [Portion(ids[i : i + even]) for i in range(0, len(ids), max(1, even))]
+    even = -(-len(rest) // max(1, -(-len(rest) // lease_size)))
+    return leases + [Portion(rest[i : i + even]) for i in range(0, len(rest), max(1, even))]
 
 
-def _afford(tasks: Iterable[Due], budget: Counter[int], room: int) -> list[int]:
+def _afford(tasks: Iterable[Due], budget: Counter[int], room: int) -> list[Due]:
     """The first tasks for which there is room, in all and on their host; takes from `budget`."""
-    ids: list[int] = []
+    taken: list[Due] = []
     for task in tasks:
-        if len(ids) >= room:
+        if len(taken) >= room:
             break
         if budget[task.host_id] > 0:
             budget[task.host_id] -= 1
-            ids.append(task.task_id)
-    return ids
+            taken.append(task)
+    return taken
 
 
-def _in_turns(tasks: Sequence[Due]) -> Iterable[Due]:
-    """Lane after lane; in each, one task of each host in turn."""
-    for _, lane in groupby(tasks, key=lambda task: task.lane):
-        hosts: dict[int, list[Due]] = {}
-        for task in lane:
-            hosts.setdefault(task.host_id, []).append(task)
-        for turn in zip_longest(*hosts.values()):
-            yield from (task for task in turn if task is not None)
+def _in_turns(tasks: Sequence[Due]) -> Iterator[Due]:
+    """Rank after rank; in each one task of each lane in turn, and in a lane one of each host."""
+    for _, equals in groupby(tasks, key=lambda task: rank(task.lane)):
+        lanes: dict[int, dict[int, list[Due]]] = {}
+        for task in equals:
+            lanes.setdefault(task.lane, {}).setdefault(task.host_id, []).append(task)
+        yield from _round(_round(hosts.values()) for hosts in lanes.values())
+
+
+def _round(streams: Iterable[Iterable[Due]]) -> Iterator[Due]:
+    """One of each stream in turn."""
+    for turn in zip_longest(*streams):
+        yield from (task for task in turn if task is not None)

@@ -42,6 +42,14 @@ def carry_out(job_id: int) -> None:
         pass
 
 
+def kill_job(job_id: int) -> int:
+    """End every task of a job that is not at its end; the number ended."""
+    total = 0
+    while chunk := list(_unended(job_id).values_list("id", flat=True)[:CHUNK]):
+        total += moves.kill(chunk)
+    return total
+
+
 def _step(job_id: int) -> bool:
     """Do the next chunk of what is wanted of a job; whether there may be more."""
     job = Job.objects.defer("body").filter(pk=job_id).first()

@@ -8,6 +8,7 @@ from django.conf import settings
 from hashworld.fetcher.engine import Request
 from hashworld.fetcher.limits import FetchLimits, HostLimits
 from hashworld.tasks import rows
+from hashworld.tasks.accounts import Moved
 from hashworld.tasks.finishing import Running
 from hashworld.tasks.models import Host, Job
 from hashworld.tasks.moves import Started
@@ -44,12 +45,12 @@ def load(lease_id: int, tasks: Sequence[Started]) -> list[tuple[Running, Request
     }
     ports = frozenset(settings.ENV.fetch_ports)
     loaded = []
-    for pk, job_id, host_id, url, failures, _ in tasks:
-        job = options(job_id)
-        name, host_limits = hosts[host_id]
+    for task in tasks:
+        job = options(task.job_id)
+        name, host_limits = hosts[task.host_id]
         request = Request(
-            key=pk,
-            url=url,
+            key=task.id,
+            url=task.url,
             host=name,
             host_limits=host_limits,
             limits=job.limits,
@@ -59,5 +60,14 @@ def load(lease_id: int, tasks: Sequence[Started]) -> list[tuple[Running, Request
             verify_tls=job.verify_tls,
             ports=ports,
         )
-        loaded.append((Running(pk, lease_id, failures, job.policy), request))
+        held = Moved(
+            task.id,
+            task.job_id,
+            task.host_id,
+            lease_id,
+            task.state,
+            task.attempts,
+            task.losses,
+        )
+        loaded.append((Running(held, task.failures, job.policy), request))
     return loaded

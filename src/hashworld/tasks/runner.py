@@ -110,7 +110,7 @@ class Runner:
             request.key = next(self._keys)
             self._running[request.key] = running
         if loaded:
-            keys = {running.task_id: request.key for running, request in loaded}
+            keys = {running.task.id: request.key for running, request in loaded}
             self.holdings.add(lease_id, keys, sent)
             try:
                 self._engine.submit([request for _, request in loaded])
@@ -208,7 +208,7 @@ class Runner:
         for response in batch:
             running = self._running.pop(response.key)
             if response.error is ErrorKind.CANCELLED:
-                cut.append((running.lease_id, running.task_id))
+                cut.append((running.task.lease_id or 0, running.task.id))
             else:
                 found.append(self._ended_one(response, running))
         # Cancelled means that the task is no longer ours, or goes back: nothing to record.
@@ -219,10 +219,9 @@ class Runner:
         try:
             return finish(response, running, self.node.pk)
         except Exception as error:
-            log.exception("a response could not be finished", task=running.task_id)
+            log.exception("a response could not be finished", task=running.task.id)
             return Ended(
-                task_id=running.task_id,
-                lease_id=running.lease_id,
+                task=running.task,
                 node_id=self.node.pk,
                 verb=Verb.FAIL,
                 seconds=response.timings.total or 0.0,

@@ -19,8 +19,9 @@ from hashworld.fetcher.errors import InvalidURL
 from hashworld.fetcher.url import URL, canonicalise
 from hashworld.nodes import clock
 from hashworld.nodes.lands import land_of
-from hashworld.tasks import accounts, dispatcher, frontier, moves, quotas, rows
+from hashworld.tasks import accounts, dispatcher, frontier, pursuit, quotas, rows
 from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
+from hashworld.tasks.lanes import lane_of
 from hashworld.tasks.models import Duplicates, Host, Job, JobTag, Task, ahead
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.states import State
@@ -178,7 +179,7 @@ class _Intake:
         now = clock.now()
         job = self._job or self._make(now)
         fresh = urls if self._spec.duplicates == Duplicates.KEEP else _first_ones(job.pk, urls)
-        lane, due_at = int(self._spec.priority), rows.stamp(now)
+        lane, due_at = lane_of(job.priority, job.owner_id), rows.stamp(now)
         used = {hosts[url.host] for url in fresh}
         frontier.open_lanes((host_id, lane) for host_id in used)
         rows.insert(
@@ -272,7 +273,7 @@ def _known(key: str | None) -> Job | None:
 
 def _take_down(job_id: int) -> None:
     """Kill what a cut-off submission left and free its key."""
-    moves.kill_job(job_id)
+    pursuit.kill_job(job_id)
     now = clock.now()
     with transaction.atomic():
         Job.objects.filter(pk=job_id).update(idempotency_key=None, sealed_at=now)

@@ -8,7 +8,9 @@ from datetime import datetime
 
 from hashworld.nodes import leadership
 from hashworld.nodes.models import Land, Node, NodeState, Standing
-from hashworld.tasks.models import SUSPECT, Host, HostQueue, Task
+from hashworld.tasks import frontier
+from hashworld.tasks.lanes import SUSPECT, rank
+from hashworld.tasks.models import Host, HostQueue, Task
 from hashworld.tasks.portion import Load
 from hashworld.tasks.reasons import Cause, Reason, because, hour, tasks, times
 
@@ -140,7 +142,8 @@ def _before(task: Task, holder: Node | None, now: datetime) -> str:
     lane = task.lane or 0
     queues = HostQueue.objects.filter(holder=holder, ready_at__lte=now)
     own = queues.filter(host=task.host, lane=lane).values_list("ready_at", flat=True).first()
-    higher = queues.filter(lane__gt=lane)[:COUNTED].count()
+    above = [other for other in frontier.lanes() if rank(other) > rank(lane)]
+    higher = queues.filter(lane__in=above)[:COUNTED].count()
     longer = queues.filter(lane=lane, ready_at__lt=own)[:COUNTED].count() if own else 0
     number = higher + longer
     if not number:

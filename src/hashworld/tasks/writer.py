@@ -222,8 +222,7 @@ def _counts(
 def _plain(ended: Ended) -> Ended:
     """The same try without what it brought home, ended as an internal error."""
     return Ended(
-        task_id=ended.task_id,
-        lease_id=ended.lease_id,
+        task=ended.task,
         node_id=ended.node_id,
         verb=Verb.FAIL,
         seconds=ended.seconds,

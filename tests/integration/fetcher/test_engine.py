@@ -333,22 +333,28 @@ def test_a_key_that_is_in_the_engine_already_is_refused(fetching, serve, wait_un
     assert fetching.wait([key])[0].error is ErrorKind.CANCELLED
 
 
-def test_a_failing_consumer_does_not_stop_the_loop(serve, caplog):
-    calls, second = [], threading.Event()
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_consumer_that_fails_stops_the_engine_and_is_given_all_once_more(
+    serve, caplog, wait_until, failures
+):
+    calls = []
 
-    def fail_once(batch):
-        calls.append(batch)
-        if len(calls) == 1:
+    def fail(batch):
+        calls.append([response.key for response in batch])
+        if len(calls) <= failures:
             raise RuntimeError("consumer broke")
-        second.set()
 
-    engine = Engine(1, AddressPolicy(allow=("127.0.0.0/8",)), fail_once, "test")
+    engine = Engine(1, AddressPolicy(allow=("127.0.0.0/8",)), fail, "test")
     engine.start()
     server = serve(say_ok)
     engine.submit([Request(key, server.url(), "h", ports=None) for key in (1, 2)])
-    assert second.wait(10)
+    wait_until(lambda: len(calls) == 2)
     assert engine.stop(5)
+    assert sorted(calls[1]) == [1, 2]
     assert "consumer broke" in caplog.text
+    assert ("responses are lost" in caplog.text) == (failures == 2)
+    with pytest.raises(EngineStopped):
+        engine.cancel([1])
 
 
 def test_responses_come_in_batches(fetching, serve):

@@ -11,7 +11,7 @@ from hashworld.nodes import clock
 from hashworld.recurring import changes, submission
 from hashworld.recurring.models import Firing, FiringState, Recurring
 from hashworld.recurring.policy import MOST_QUEUED
-from hashworld.tasks import moves
+from hashworld.tasks import pursuit
 from hashworld.tasks.errors import SubmissionBusy
 from hashworld.tasks.models import Job
 from tests.integration.recurring.conftest import Make
@@ -31,7 +31,7 @@ def states() -> list[str]:
 
 def finish(job: Job | None) -> None:
     assert job
-    moves.kill_job(job.pk)
+    pursuit.kill_job(job.pk)
 
 
 def test_a_firing_becomes_a_job_of_its_template(make: Make) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
@@ -16,10 +17,11 @@ from hashworld.nodes import clock, heartbeat
 from hashworld.nodes.lands import land_of
 from hashworld.nodes.models import Land, Node, NodeState
 from hashworld.tasks import dispatch as dispatching
-from hashworld.tasks import dispatcher, frontier, moves, worker
+from hashworld.tasks import dispatcher, frontier, moves, pursuit, worker
 from hashworld.tasks.dispatch import LEASE_SIZE, dispatch, load
+from hashworld.tasks.lanes import SUSPECT
 from hashworld.tasks.lifetimes import start_time
-from hashworld.tasks.models import SUSPECT, Attempt, Host, Job, Lease, Priority, Task
+from hashworld.tasks.models import Attempt, Host, Job, Lease, Priority, Task
 from hashworld.tasks.portion import HELD_PER_TASK, STARTS
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.submit import submit
@@ -160,6 +162,19 @@ def test_no_lease_is_larger_than_its_bound(
     assert LEASE_SIZE > 4
 
 
+def test_a_small_job_does_not_wait_for_the_large_one_of_another_owner(
+    nodes: Callable[..., Node],
+) -> None:
+    nodes("one", max_tasks=4)
+    large, small = (User.objects.create_user(name) for name in ("large", "small"))
+    submit([f"http://h{i}.example/{page}" for i in range(40) for page in range(2)], owner=large)
+    job = submit([f"http://s{i}.example/" for i in range(4)], owner=small).job
+    world.give()
+    assert {task.state for task in world.tasks(job)} == {State.INQUEUE}
+    assert Task.objects.filter(state=State.INQUEUE).count() == 4 * HELD_PER_TASK
+    world.check_books()
+
+
 def test_a_node_takes_the_hosts_of_its_own_lands(nodes: Callable[..., Node]) -> None:
     one, two = nodes("one"), nodes("two")
     urls = [f"http://{next(names(node))}/" for node in (one, two)]
@@ -276,6 +291,18 @@ def test_hosts_that_never_run_dry_are_shared_with_a_node_that_idles(
         world.run()
         world.finish(*map(world.end, world.out(job)[::2]))
     assert Attempt.objects.filter(node=other).count() > 30, "no host ran dry by itself for long"
+    world.check_books()
+
+
+def test_what_a_node_leaves_to_an_idle_one_is_given_in_the_same_dispatch(
+    nodes: Callable[..., Node],
+) -> None:
+    owner, other = nodes("one", max_tasks=8), nodes("two", max_tasks=8)
+    found = names(owner)
+    hosts = [next(found) for _ in range(4)]
+    world.hand_in(*(f"http://{host}/{page}" for page in range(5) for host in hosts))
+    given_to = Counter({lease.node_id: lease.size for lease in world.give(owner)})
+    assert given_to == {owner.pk: 10, other.pk: 10}
     world.check_books()
 
 
@@ -458,7 +485,7 @@ def test_a_task_that_was_lost_twice_finds_a_node_whoever_owns_its_land(
 
 def test_a_queue_that_proves_empty_is_not_looked_at_again(node: Node) -> None:
     job = world.hand_in("http://a.example/")
-    moves.kill_job(job.pk)
+    pursuit.kill_job(job.pk)
     # As if a crash had come between a change of tasks by hand and their queue's refreshing.
     host = Host.objects.get()
     host.hostqueue_set.update(ready_at=host.next_at)
@@ -474,7 +501,7 @@ def test_the_statements_of_a_dispatch_do_not_grow_with_the_backlog(node: Node) -
         ) as captured:
             world.give()
         moves.release(list(Lease.objects.open().values_list("pk", flat=True)))
-        moves.kill_job(Job.objects.latest("id").pk)
+        pursuit.kill_job(Job.objects.latest("id").pk)
         return len(captured)
 
     statements(20)

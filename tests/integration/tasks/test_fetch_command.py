@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
-from hashworld.tasks import dispatcher, moves, progress
+from hashworld.tasks import dispatcher, progress, pursuit
 from hashworld.tasks.models import Duplicates, Job, Priority, Task
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +43,7 @@ def killed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     follow = progress.follow
 
     def kill_then_follow(job):
-        moves.kill_job(job.pk)
+        pursuit.kill_job(job.pk)
         yield from follow(job)
 
     monkeypatch.setattr(progress, "follow", kill_then_follow)

@@ -11,7 +11,8 @@ from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import frontier, moves, rows
 from hashworld.tasks.frontier import Pair, Queue
-from hashworld.tasks.models import SUSPECT, Host, HostQueue, Priority, Task
+from hashworld.tasks.lanes import SUSPECT
+from hashworld.tasks.models import Host, HostQueue, Priority, Task
 from hashworld.tasks.portion import Due
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.submit import submit

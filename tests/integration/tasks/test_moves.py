@@ -11,10 +11,10 @@ from django.test.utils import CaptureQueriesContext
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
-from hashworld.tasks import moves
-from hashworld.tasks.accounts import Moved
+from hashworld.tasks import moves, pursuit, transitions
+from hashworld.tasks.lanes import SUSPECT
 from hashworld.tasks.lifetimes import first_time
-from hashworld.tasks.models import SUSPECT, Attempt, Host, Job, Lease, Priority, Task
+from hashworld.tasks.models import Attempt, Host, Job, Lease, Priority, Task
 from hashworld.tasks.states import MOVES, TERMINAL, State, Verb
 from tests.integration.tasks import world
 
@@ -323,7 +323,7 @@ def test_a_killed_task_keeps_its_lease_so_that_its_node_can_find_it(node: Node) 
 def test_a_killed_job_is_finished_and_nothing_of_it_is_given_out(node: Node) -> None:
     job = world.hand_in(*world.pages(20))
     world.run()
-    assert moves.kill_job(job.pk) == 20
+    assert pursuit.kill_job(job.pk) == 20
     job.refresh_from_db()
     assert job.killed == 20
     assert job.finished_at is not None
@@ -346,7 +346,7 @@ def test_a_kill_of_a_job_finds_a_task_that_went_back_to_waiting_meanwhile(
         return kill(ids, asked_at)
 
     monkeypatch.setattr(moves, "_kill", kill_while_a_try_fails)
-    assert moves.kill_job(job.pk) == 2
+    assert pursuit.kill_job(job.pk) == 2
     assert {task.state for task in world.tasks(job)} == {State.KILLED}
 
 
@@ -451,8 +451,7 @@ def test_giving_back_a_lease_counts_as_nothing(node: Node) -> None:
 def test_a_state_is_written_only_where_the_move_may_start(node: Node) -> None:
     """The guard of the UPDATE itself, should a move ever be made without its lock."""
     task = in_state(State.SUCCEED)
-    moved = Moved(*Task.objects.values_list(*Moved._fields).get())
-    moves._write(Verb.FAIL, [moved])
+    assert transitions.write(Verb.FAIL, [task.pk]) == 0
     task.refresh_from_db()
     assert task.state == State.SUCCEED
 

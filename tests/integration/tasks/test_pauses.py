@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from hashworld.nodes.models import Node
 from hashworld.tasks import intents, moves, parking, pauses, pursuit
 from hashworld.tasks.errors import InvalidInput
-from hashworld.tasks.models import SUSPECT, Host, Job, Lease, Priority, Task, Wanted
+from hashworld.tasks.lanes import SUSPECT
+from hashworld.tasks.models import Host, Job, Lease, Priority, Task, Wanted
 from hashworld.tasks.states import State, Verb
 from tests.integration.tasks import world
 
@@ -157,7 +158,7 @@ def test_what_a_paused_job_gets_back_is_not_given_out(node: Node, way: str) -> N
 
 def test_a_task_of_a_paused_job_that_is_retried_by_hand_is_not_given_out(node: Node) -> None:
     job = world.hand_in("http://a.example/", priority=Priority.HIGH)
-    moves.kill_job(job.pk)
+    pursuit.kill_job(job.pk)
     pauses.pause_job(job.pk)
     pursuit.carry_out_all()
     moves.retry([task.pk for task in world.tasks(job)])

@@ -153,7 +153,7 @@ def test_of_two_that_retry_the_same_chunk_one_is_left_without_effect(node: Node)
 def test_killed_tasks_alone_are_retried_if_that_is_asked(node: Node) -> None:
     job = failed(3)
     moves.retry([world.tasks(job)[0].pk])
-    moves.kill_job(job.pk)
+    pursuit.kill_job(job.pk)
     intents.ask(job.pk, Wanted.RETRY_KILLED)
     pursuit.carry_out(job.pk)
     found = Job.objects.get(pk=job.pk)

@@ -9,7 +9,7 @@ import pytest
 from hashworld.nodes import clock, heartbeat
 from hashworld.nodes.heartbeat import Work
 from hashworld.nodes.models import Node
-from hashworld.tasks import moves, reaper
+from hashworld.tasks import moves, pursuit, reaper
 from hashworld.tasks.models import Lease
 from hashworld.tasks.reaper import KEEP_CLOSED, Reaped, reap, reclaim
 from hashworld.tasks.states import State
@@ -92,7 +92,7 @@ def test_more_leases_than_one_transaction_takes_all_come_back(
 def test_an_expired_lease_whose_tasks_were_all_killed_is_closed(node: Node) -> None:
     job = world.hand_in("http://a.example/")
     [lease] = world.run()
-    moves.kill_job(job.pk)
+    pursuit.kill_job(job.pk)
     world.expire(lease)
     reap()
     assert not Lease.objects.open().exists()

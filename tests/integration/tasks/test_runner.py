@@ -11,7 +11,7 @@ from django.db import OperationalError
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
-from hashworld.tasks import content, moves
+from hashworld.tasks import content, moves, pursuit
 from hashworld.tasks.models import Attempt, Host, Job, Kill, Lease, Task
 from hashworld.tasks.runner import Runner
 from hashworld.tasks.states import State
@@ -118,7 +118,7 @@ def test_a_killed_fetch_is_cut_off(runner: Runner, site: Site, wait_until: Wait)
     job = submit(site.urls("slow")).job
     take(runner)
     wait_until(lambda: runner.in_flight == 1)
-    moves.kill_job(job.pk)
+    pursuit.kill_job(job.pk)
     wait_until(lambda: runner.in_flight == 0, timeout=5)
     wait_until(lambda: Kill.objects.get().confirmed_at)
     assert len(runner.holdings) == 0

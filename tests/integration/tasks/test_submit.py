@@ -12,10 +12,11 @@ from django.db import connection, connections
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
-from hashworld.tasks import dispatcher, moves, rows
+from hashworld.tasks import dispatcher, pursuit, rows
 from hashworld.tasks import submit as submitting
 from hashworld.tasks.dispatcher import Dispatcher
 from hashworld.tasks.errors import InvalidInput, SubmissionBusy, SubmissionLost
+from hashworld.tasks.lanes import lane_of
 from hashworld.tasks.models import Duplicates, Host, Job, Priority, Task
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.states import State
@@ -76,7 +77,8 @@ def test_the_job_and_its_tasks_are_as_they_were_asked_for() -> None:
     job = submit([URL], JobSpec(name="n", priority=Priority.HIGH, max_attempts=7), owner).job
     assert (job.name, job.owner, job.priority, job.max_attempts) == ("n", owner, 2, 7)
     [task] = world.tasks(job)
-    assert (task.url, task.state, task.lane) == (URL, State.WAITING, Priority.HIGH)
+    lane = lane_of(Priority.HIGH, owner.pk)
+    assert (task.url, task.state, task.lane) == (URL, State.WAITING, lane)
     assert task.due_at == job.created_at
     assert task.url_hash == url_hash("HTTP://A.example:80/#top")
     assert list(Task.objects.of_url(task.url_hash)) == [task]
@@ -265,7 +267,7 @@ def test_another_jobs_urls_are_no_duplicates() -> None:
 def test_a_job_killed_while_it_is_handed_in_is_finished_once_it_is_sealed() -> None:
     def urls() -> Iterator[str]:
         yield from world.pages(CHUNK // rows.FIRST)
-        moves.kill_job(Job.objects.get().pk)
+        pursuit.kill_job(Job.objects.get().pk)
         yield "nonsense"
 
     job = submit(urls()).job

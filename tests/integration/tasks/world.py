@@ -8,10 +8,11 @@ from typing import Any
 from hashworld.nodes import clock, heartbeat, lands
 from hashworld.nodes.models import Node
 from hashworld.tasks import frontier, moves
+from hashworld.tasks.accounts import Moved
 from hashworld.tasks.attempts import Ended
 from hashworld.tasks.dispatch import dispatch
 from hashworld.tasks.models import Attempt, Host, HostQueue, Job, Lease, Task
-from hashworld.tasks.portion import Portion
+from hashworld.tasks.portion import Due, Portion
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.states import OUT, TERMINAL, State, Verb
 from hashworld.tasks.submit import submit
@@ -83,7 +84,9 @@ def give(*nodes: Node) -> list[Lease]:
 
 def lease(node: Node, *task_ids: int) -> list[Lease]:
     """Lease these tasks without asking dispatch."""
-    leases = moves.lease(node, [Portion(list(task_ids))])
+    found = Task.objects.filter(pk__in=task_ids).order_by("pk")
+    due = [Due(t.pk, t.host_id, t.lane or 0, t.losses, t.job_id) for t in found]
+    leases = moves.lease(node, [Portion(due)])
     frontier.refresh(Host.objects.values_list("pk", flat=True))
     return leases
 
@@ -102,9 +105,8 @@ def end(task: Task, verb: Verb = Verb.SUCCEED, **columns: Any) -> Ended:
     told: dict[str, Any] = {"seconds": 0.1, "status": 200, **columns}
     if verb is not Verb.SUCCEED:
         told = {"error": "connect", **told, "status": None}
-    return Ended(
-        task_id=task.pk, lease_id=task.lease.pk, node_id=task.lease.node_id, verb=verb, **told
-    )
+    held = Moved._make(getattr(task, name) for name in Moved._fields)
+    return Ended(task=held, node_id=task.lease.node_id, verb=verb, **told)
 
 
 def finish(*ends: Ended) -> set[int]:

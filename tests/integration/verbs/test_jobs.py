@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 
-from hashworld.tasks import moves, pursuit
+from hashworld.tasks import pursuit
 from hashworld.tasks.models import Job, Wanted
 from hashworld.tasks.spec import JobSpec
 from hashworld.verbs import jobs
@@ -99,7 +99,7 @@ def test_an_operator_kills_the_job_of_another_and_it_is_written_down(
 def test_a_job_that_has_something_to_do_is_not_deleted(alice: User, hers: Job) -> None:
     with pytest.raises(Conflict, match="kill it first"):
         jobs.delete(alice, hers.pk)
-    moves.kill_job(hers.pk)
+    pursuit.kill_job(hers.pk)
     jobs.delete(alice, hers.pk)
     pursuit.carry_out(hers.pk)
     assert not Job.objects.filter(pk=hers.pk).exists()

@@ -10,10 +10,11 @@ from hashworld.fetcher.engine import Request, Response, Timings
 from hashworld.fetcher.errors import ErrorKind
 from hashworld.fetcher.limits import FetchLimits
 from hashworld.tasks import content
+from hashworld.tasks.accounts import Moved
 from hashworld.tasks.attempts import Ended
 from hashworld.tasks.finishing import Running, finish
 from hashworld.tasks.retry import RetryPolicy
-from hashworld.tasks.states import Verb
+from hashworld.tasks.states import State, Verb
 
 URL = "http://a.example/"
 PAGE = b"<html><head><title> A  page </title></head></html>"
@@ -38,8 +39,11 @@ def response(**columns: Any) -> Response:
     return Response(**{**told, **columns})
 
 
+TASK = Moved(17, 1, 1, 7, State.RUNNING, 0, 0)
+
+
 def ended(failures: int = 0, **columns: Any) -> Ended:
-    running = Running(17, 7, failures, RetryPolicy(4, 2.0, 300.0))
+    running = Running(TASK, failures, RetryPolicy(4, 2.0, 300.0))
     return finish(response(**columns), running, 3, dice=lambda: 1.0)
 
 

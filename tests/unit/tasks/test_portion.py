@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashworld.tasks.lanes import lane_of
 from hashworld.tasks.portion import (
     ALONE,
     HELD_PER_TASK,
@@ -27,16 +28,19 @@ def cut(
     load: Load | None = None,
     allowed: dict[int, int] | None = None,
     *,
+    room: int | None = None,
     calmest: bool = True,
     held: tuple[int, ...] = (),
     lease_size: int = 100,
 ) -> list[Portion]:
+    load = load or Load(max_tasks=100, out=0)
     return portions(
         tasks,
-        load or Load(max_tasks=100, out=0),
+        load,
         allowed or {task.host_id: 100 for task in tasks},
         calmest=calmest,
         held=held,
+        room=load.room if room is None else room,
         lease_size=lease_size,
     )
 
@@ -74,6 +78,12 @@ def test_hosts_take_turns() -> None:
     assert ids(cut(due(1, 1, 1, 2, 3, 3))) == [1, 4, 5, 2, 6, 3]
 
 
+def test_owners_take_turns_whatever_each_has() -> None:
+    one, other = lane_of(NORMAL, 1), lane_of(NORMAL, 2)
+    tasks = [*due(1, 2, 3, 4, lane=one), *due(5, 5, lane=other, first=11)]
+    assert ids(cut(tasks, room=5)) == [1, 11, 2, 12, 3]
+
+
 def test_a_higher_lane_is_served_whole_before_the_next() -> None:
     tasks = [*due(1, 1, 1, lane=HIGH), *due(2, 2, first=11)]
     assert ids(cut(tasks, Load(max_tasks=2, out=0))) == [1, 2, 3, 11]
@@ -107,7 +117,7 @@ def test_suspects_count_against_their_hosts_allowance_and_the_room() -> None:
 
 def test_a_task_lost_twice_is_given_alone_to_an_empty_node() -> None:
     tasks = [*due(1, 2, lane=SUSPECT, losses=2), *due(3, first=11)]
-    assert cut(tasks) == [Portion([1], ALONE)]
+    assert cut(tasks) == [Portion(tasks[:1], ALONE)]
 
 
 def test_a_node_is_left_to_empty_itself_for_a_task_lost_twice() -> None:
@@ -122,12 +132,12 @@ def test_only_the_calmest_node_is_emptied_for_a_task_lost_twice() -> None:
 
 def test_the_holder_of_its_host_is_emptied_for_a_task_lost_twice() -> None:
     tasks = [*due(1, lane=SUSPECT, losses=2), *due(3, first=11)]
-    assert cut(tasks, calmest=False, held=(1,)) == [Portion([1], ALONE)]
+    assert cut(tasks, calmest=False, held=(1,)) == [Portion(tasks[:1], ALONE)]
 
 
 def test_a_task_lost_twice_waits_until_those_lost_once_are_through() -> None:
     tasks = [*due(1, lane=SUSPECT, losses=2), *due(2, lane=SUSPECT, losses=1, first=11)]
-    assert cut(tasks) == [Portion([11], 1)]
+    assert cut(tasks) == [Portion(tasks[1:], 1)]
     assert cut(tasks[:1], Load(max_tasks=100, out=1, suspects=1)) == []
 
 
@@ -159,7 +169,7 @@ tasks_due = st.lists(
 def test_whatever_is_due_the_bounds_hold(
     tasks: list[Due], load: Load, allowed: dict[int, int], calmest: bool
 ) -> None:
-    leases = portions(tasks, load, allowed, calmest=calmest, held=(), lease_size=7)
+    leases = portions(tasks, load, allowed, calmest=calmest, held=(), room=load.room, lease_size=7)
     given_ids = ids(leases)
     by_id = {task.task_id: task for task in tasks}
     assert len(given_ids) == len(set(given_ids))
