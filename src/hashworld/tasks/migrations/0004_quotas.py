@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('tasks', '0002_alter_job_options_jobtag'),
+        ('tasks', '0003_tags'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
