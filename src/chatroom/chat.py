@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import msgspec
 from msgspec import Raw
@@ -204,18 +205,18 @@ class Chat:
         try:
             await self.bus.follow(room)
             found = await self.bus.recover(room, join.since)
-            present = await self.attendance.look(room)
+            told = await self.attendance.picture(room)
         except BaseException:
             self._leave(client, room)
             raise
-        self.attendance.told(room, present)
+        present = {client.person.id: client.person.name, **told}
         joined = Joined(
             room=room,
             epoch=self.bus.epoch,
             recovered=found.whole,
             messages=_raw(found.entries),
             last=found.last,
-            present=tuple(named(present, list(present)[: self.limits.told_present])),
+            present=tuple(named(present, islice(present, self.limits.told_present))),
             count=len(present),
             older=found.older,
             ref=join.ref,

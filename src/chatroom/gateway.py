@@ -15,6 +15,7 @@ from typing import cast
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.typing import Origin
 
@@ -28,8 +29,8 @@ from chatroom.core.rates import Rates
 from chatroom.metrics import Figures
 
 PATH = "/ws/"
-#: Seconds between two pings and until a pong must be there: together under 30.
-PING_EVERY, PING_TIMEOUT = 10.0, 15.0
+#: Seconds between two pings, until a pong must be there, and to close: together under 30.
+PING_EVERY, PING_TIMEOUT, CLOSE_TIMEOUT = 8.0, 12.0, 5.0
 SWEEP_EVERY = 1.0
 #: Bytes the kernel may hold for a client, so that one that reads nothing is seen soon.
 SEND_BUFFER = 256 * 1024
@@ -74,7 +75,7 @@ class Gateway:
             max_queue=16,
             ping_interval=PING_EVERY,
             ping_timeout=PING_TIMEOUT,
-            close_timeout=5,
+            close_timeout=CLOSE_TIMEOUT,
             open_timeout=10,
             server_header=None,
             backlog=1024,
@@ -107,7 +108,7 @@ class Gateway:
             log.debug("a connection ended: %s", closed)
         finally:
             del self._open[connection]
-            self.figures.put_out += outbox.put_out
+            self.figures.put_out += outbox.put_out or _answers_no_ping(connection)
             self._addresses[address] -= 1
             if not self._addresses[address]:
                 del self._addresses[address]
@@ -206,6 +207,11 @@ class Gateway:
                 closing = _close(connection, Close.EXPIRED, "the ticket's rights have ended")
                 self.chat.work.start(closing, "closing")
                 return
+
+
+def _answers_no_ping(connection: ServerConnection) -> bool:
+    closing = connection.protocol.close_sent
+    return closing is not None and closing.code == CloseCode.INTERNAL_ERROR
 
 
 async def _close(connection: ServerConnection, code: Close, reason: str) -> None:

@@ -38,7 +38,7 @@ class Attendance(Service):
     def on_leave(self, client: str, room: str) -> None:
         """Mark it."""
         self._mark(client, room)
-        if not self._hub.people(room):
+        if not self._hub.holds(room):
             self._told.pop(room, None)
             self._changed.pop(room, None)
 
@@ -51,9 +51,12 @@ class Attendance(Service):
         """Who is in the room, over all instances; own people count before the bus knows them."""
         return {**await self._bus.present(room), **self._hub.people(room)}
 
-    def told(self, room: str, people: dict[int, str]) -> None:
-        """A client was told that these are in the room; the first such picture is kept."""
-        self._told.setdefault(room, people)
+    async def picture(self, room: str) -> dict[int, str]:
+        """Those in the room as its clients here were last told: what changes, they all hear."""
+        if room not in self._told:
+            found = await self.look(room)
+            return self._told.setdefault(room, found)
+        return self._told[room]
 
     async def run(self) -> None:
         """For ever."""
@@ -78,7 +81,7 @@ class Attendance(Service):
     async def _record(self) -> None:
         while self._people:
             (room, person), name = next(iter(self._people.items()))
-            if person in self._hub.people(room):
+            if self._hub.is_in(room, person):
                 await self._bus.appear(room, person, name)
             else:
                 await self._bus.vanish(room, person, name)
@@ -86,7 +89,7 @@ class Attendance(Service):
 
     async def _tell(self, now: float) -> None:
         for room in [room for room, at in self._changed.items() if at <= now]:
-            if not self._hub.people(room):
+            if not self._hub.holds(room):
                 self._changed.pop(room, None)
                 continue
             del self._changed[room]

@@ -12,7 +12,7 @@ from chatroom.core.messages import Since
 
 #: Seconds after which those present through an instance that has died are gone, and how often
 #: an instance says that its own are still there.
-PRESENT_FOR = 20.0
+PRESENT_FOR = 15.0
 REFRESH_EVERY = 5.0
 #: Seconds for which a ticket's number is kept: longer than any ticket is good.
 TICKET_KEPT = 120

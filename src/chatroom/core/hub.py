@@ -3,6 +3,7 @@
 Nothing waits. A client's `Port` takes bytes for it or puts the client out; it never blocks.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -42,6 +43,9 @@ class Room:
     catching: dict[str, tuple[Client, list[Numbered]]] = field(default_factory=dict)
     #: Whose history reaches further than what has been delivered here: up to which id.
     ahead: dict[str, tuple[Client, str]] = field(default_factory=dict)
+    #: Who is there, whatever the number of their clients.
+    names: dict[int, str] = field(default_factory=dict)
+    counts: Counter[int] = field(default_factory=Counter)
 
     def __bool__(self) -> bool:
         return bool(self.settled or self.catching or self.ahead)
@@ -50,6 +54,17 @@ class Room:
         """Everybody who is in the room."""
         unsettled = [client for client, _ in (*self.catching.values(), *self.ahead.values())]
         return [*self.settled.values(), *unsettled]
+
+    def come(self, person: Person) -> None:
+        """One more client of this person's."""
+        self.names[person.id] = person.name
+        self.counts[person.id] += 1
+
+    def go(self, person: Person) -> None:
+        """One fewer."""
+        self.counts[person.id] -= 1
+        if not self.counts[person.id]:
+            del self.counts[person.id], self.names[person.id]
 
     def forget(self, client: str) -> None:
         """Whatever the client's place in the room is, it is no longer there."""
@@ -106,7 +121,9 @@ class Hub:
         here = self._rooms.setdefault(room, Room())
         here.forget(client.id)
         here.catching[client.id] = (client, [])
-        client.rooms.add(room)
+        if room not in client.rooms:
+            client.rooms.add(room)
+            here.come(client.person)
 
     def settle(self, client: Client, room: str, answer: bytes, after: str) -> None:
         """Send the answer, which tells all up to `after`, and then what was held back since."""
@@ -127,6 +144,7 @@ class Hub:
         client.rooms.discard(room)
         here = self._rooms[room]
         here.forget(client.id)
+        here.go(client.person)
         if not here:
             del self._rooms[room]
         self.services.tell("on_leave", client.id, room)
@@ -170,9 +188,16 @@ class Hub:
     def people(self, room: str) -> dict[int, str]:
         """Who is in the room through this instance."""
         here = self._rooms.get(room)
-        if here is None:
-            return {}
-        return {client.person.id: client.person.name for client in here.here()}
+        return dict(here.names) if here else {}
+
+    def is_in(self, room: str, person: int) -> bool:
+        """Whether somebody is in the room through this instance."""
+        here = self._rooms.get(room)
+        return here is not None and person in here.names
+
+    def holds(self, room: str) -> bool:
+        """Whether anybody is."""
+        return room in self._rooms
 
     def rooms(self) -> list[str]:
         """The rooms with clients of this instance."""

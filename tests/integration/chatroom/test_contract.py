@@ -3,11 +3,12 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
-from chatroom.core.errors import Close
+from chatroom.core.errors import Close, Refused
 from chatroom.core.limits import DEFAULT
 from tests.chatting import ORIGIN, MakeBus, Visitor, running, ticket, until
 
@@ -262,6 +263,8 @@ async def test_a_private_room_is_for_its_members_alone(make_bus: MakeBus):
             assert (await bob.join("+plans"))["code"] == "not_found"
             assert (await bob.ask("create", room="+plans"))["code"] == "forbidden"
             assert (await bob.ask("invite", room="+plans", person=2))["code"] == "not_found"
+            with pytest.raises(Refused, match="no such room"):
+                await there.bus.publish("+plans", b"{}", person=2)
             await ada.join("+plans")
             assert (await bob.say("+plans", "let me in"))["code"] == "not_found"
             assert (await ada.ask("invite", room="+plans", person=2))["t"] == "done"

@@ -277,6 +277,16 @@ async def test_who_reads_nothing_while_something_waits_is_put_out_by_time():
             await until(lambda: waiting.put_out, 10)
 
 
+async def test_who_answers_no_ping_is_put_out(monkeypatch):
+    monkeypatch.setattr("chatroom.gateway.PING_EVERY", 0.2)
+    monkeypatch.setattr("chatroom.gateway.PING_TIMEOUT", 0.3)
+    monkeypatch.setattr("chatroom.gateway.CLOSE_TIMEOUT", 0.2)
+    async with alone() as instance, instance.visit() as ada:
+        ada.connection.transport.pause_reading()
+        await until(lambda: not instance.chat.hub.clients, 10)
+        await until(lambda: instance.gateway.figures.put_out == 1)
+
+
 async def test_health_and_metrics_are_answered():
     async with alone() as instance, instance.visit() as ada:
         await ada.join(ROOM)
