@@ -74,7 +74,7 @@ class SwarmSite(Site):
 
     def __init__(self, network: str, name: str, image: str) -> None:
         super().__init__(network, name, image)
-        self._run = ["docker", "service", "create", "--detach", "--no-resolve-image"]
+        self._run = ["docker", "service", "create", "--no-resolve-image"]
         self._run += ["--name", name, "--network", network, "--endpoint-mode", "dnsrr"]
         self._run += ["--entrypoint", "python", image, "-c", SITE]
         self._remove = ["docker", "service", "rm", name]
