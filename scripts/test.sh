@@ -7,6 +7,8 @@ python=.venv/bin/python
 export HASHWORLD_DATA_DIR=.mypy_cache/data # mypy reads the settings, and those make their folder
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+workers=$(nproc)
+workers=$((workers < 2 ? 2 : workers > 8 ? 8 : workers))
 summary=()
 failed=0
 
@@ -36,11 +38,13 @@ fi
 stage "style" $python -m ruff check .
 stage "formatting" $python -m ruff format --check .
 stage "types" $python -m mypy
-stage "unit tests" $python -m pytest tests/unit -n 2
-stage "integration tests, embedded footing" $python -m pytest tests/integration -n 2 --dist loadgroup
+stage "unit tests" $python -m pytest tests/unit -n $workers
+stage "integration tests, embedded footing" \
+    $python -m pytest tests/integration -n $workers --dist loadgroup
 stage "system tests, embedded footing" $python -m pytest tests/system -m "not long"
 stage "integration tests, cluster footing" \
-    $python -m tests.services run -- $python -m pytest tests/integration -n 2 --dist loadgroup
+    $python -m tests.services run -- $python -m pytest tests/integration -n $workers --dist loadgroup \
+    --ignore tests/integration/fetcher # it knows neither database nor broker
 stage "system tests, cluster footing" \
     $python -m tests.services run -- $python -m pytest tests/system -m "not long"
 
