@@ -24,10 +24,11 @@ settle_down() {
     done
 }
 
+# went_back TAG: the services of ours that run something else.
 went_back() {
     docker stack services -q "$project" | xargs -r docker service inspect \
-        --format '{{.Spec.Name}} {{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}' |
-        awk '$2 ~ /^rollback/ || $2 == "paused" {print $1}'
+        --format '{{.Spec.Name}} {{.Spec.TaskTemplate.ContainerSpec.Image}}' |
+        awk -v tag=":$1" '$2 ~ /hashworld\/(core|nginx):/ && substr($2, length($2) - length(tag) + 1) != tag {print $1}'
 }
 
 require_place() {
@@ -57,7 +58,9 @@ deploy() {
     docker stack deploy --prune --resolve-image never ${REGISTRY_AUTH:+--with-registry-auth} \
         -c "$root/docker/stack.yml" "$project" 2>&1 | sed "s/^/$project: /"
     settle_down 600
-    if [ -n "$(went_back)" ]; then die "$tag was not healthy, and is not used by: $(went_back | xargs)"; fi
+    if [ -n "$(went_back "$tag")" ]; then
+        die "$tag was not healthy, and is not used by: $(went_back "$tag" | xargs)"
+    fi
     keep HASHWORLD_TAG "$tag"
     say "runs $tag at https://${HASHWORLD_HOSTS%%,*}:$HASHWORLD_PORT/"
     if [ ! -e "$home/told" ]; then
