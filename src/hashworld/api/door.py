@@ -165,6 +165,13 @@ PROBLEM: dict[str, Any] = {
 RETRY_AFTER = {"Retry-After": {"description": "In so many seconds.", "schema": {"type": "integer"}}}
 
 
+def _stream(kind: str) -> dict[str, Any]:
+    """A stream has no schema of its own where readers would hold each of its events against it."""
+    if kind == "text/event-stream":
+        return {}
+    return {"schema": {"type": "string", "format": "binary"}}
+
+
 def _describe(operation: dict[Any, Any]) -> None:
     responses = {str(status): answer for status, answer in operation["responses"].items()}
     for status in operation.pop(ERRORS, USUAL_ERRORS):
@@ -176,7 +183,7 @@ def _describe(operation: dict[Any, Any]) -> None:
             described["headers"] = RETRY_AFTER
         responses[str(status)] = described
     if produces := operation.pop(PRODUCES, None):
-        content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in produces}
+        content = {kind: _stream(kind) for kind in produces}
         responses["200"] = {"description": "OK", "content": content}
     if consumes := operation.pop(CONSUMES, None):
         operation["requestBody"] = {"required": True, "content": consumes}
