@@ -1,6 +1,6 @@
 """The bus in Redis: a capped stream for each room, one reader for each instance.
 
-Keys, all beginning with ``hashworld:chat:``
+Keys, all beginning with ``chatroom:``
 
 =====================  =======  ==================================================================
 epoch                  hash     the server's run and the epoch that began with it
@@ -47,7 +47,7 @@ from chatroom.core.hub import Numbered, order
 from chatroom.core.limits import Limits
 from chatroom.core.messages import Since
 
-PREFIX = "hashworld:chat:"
+PREFIX = "chatroom:"
 #: Milliseconds for which one read waits, and seconds after which a silent server is away.
 BLOCK = 2000
 TIMEOUT = 5.0
