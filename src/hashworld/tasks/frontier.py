@@ -161,12 +161,16 @@ def waiting_since(node_ids: Iterable[int], now: datetime) -> datetime | None:
     """
     part = (
         "SELECT MIN(ready_at) AS since FROM tasks_hostqueue"
-        " WHERE holder_id {} AND lane = %s AND ready_at <= %s"
+        " WHERE holder_id {} AND lane = {:d} AND ready_at <= %s"
     )
     holders = ["IS NULL", *(f"= {int(node_id)}" for node_id in node_ids)]
-    asked = [(lane, rows.stamp(now)) for lane in lanes()]
-    found = chain.from_iterable(_union(part.format(holder), asked) for holder in holders)
-    return min((rows.moment(value) for (value,) in found if value), default=None)
+    parts = [part.format(holder, lane) for lane in lanes() for holder in holders]
+    moments: list[datetime] = []
+    for chunk in rows.chunks(parts, UNION_CHUNK):
+        with connection.cursor() as cursor:
+            cursor.execute(" UNION ALL ".join(chunk), [rows.stamp(now)] * len(chunk))
+            moments += [rows.moment(value) for (value,) in cursor.fetchall() if value]
+    return min(moments, default=None)
 
 
 def supplied(node_ids: Iterable[int], now: datetime) -> set[int]:

@@ -129,7 +129,7 @@ def test_who_may_not_see_work_gets_none_of_it(as_member: As, job: Job) -> None:
 def test_it_costs_a_few_queries(
     root: Client, job: Job, node: Node, django_assert_max_num_queries: MaxQueries
 ) -> None:
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         root.get(reverse("dashboard"))
     with django_assert_max_num_queries(14):
         shown(root)

@@ -7,7 +7,6 @@ books must balance after every step.
 from dataclasses import dataclass, field, replace
 
 import pytest
-from django.core.management import call_command
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,6 +24,7 @@ from hashworld.tasks.attempts import Ended
 from hashworld.tasks.models import Host, Lease, Task
 from hashworld.tasks.reaper import reap
 from hashworld.tasks.states import TERMINAL, State, Verb
+from tests.integration.database import empty
 from tests.integration.tasks import world
 
 ENDS = {
@@ -69,7 +69,7 @@ class Life(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        call_command("flush", interactive=False, inhibit_post_migrate=True, verbosity=0)
+        empty()
         self.model = Model()
         self.nodes = [world.node("one", max_tasks=2), world.node("two", max_tasks=2)]
         self.submit(["a", "a", "b", "c"], 2)
