@@ -129,9 +129,9 @@ def test_who_may_not_see_work_gets_none_of_it(as_member: As, job: Job) -> None:
 def test_it_costs_a_few_queries(
     root: Client, job: Job, node: Node, django_assert_max_num_queries: MaxQueries
 ) -> None:
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         root.get(reverse("dashboard"))
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         shown(root)
 
 
