@@ -26,10 +26,15 @@ stage() {
     summary+=("$(printf '%-9s %-46s %s' "$verdict" "$name" "$(tail -n 1 "$log" | sed 's/^[= ]*//; s/[= ]*$//')")")
 }
 
+# What knows neither database nor broker, and what only shows and asks what the rest tells.
+elsewhere=(fetcher chatroom console cli)
+
 if [ "${1:-}" = long ]; then
     stage "long system tests, embedded footing" $python -m pytest tests/system -m long
     stage "long system tests, cluster footing" \
         $python -m tests.services run -- $python -m pytest tests/system -m long
+    stage "what the admin shows, cluster footing" \
+        $python -m tests.services run -- $python -m pytest tests/integration/{console,cli}
     printf '\n== summary\n'
     printf '%s\n' "${summary[@]}"
     exit $failed
@@ -44,7 +49,7 @@ stage "integration tests, embedded footing" \
 stage "system tests, embedded footing" $python -m pytest tests/system -m "not long"
 stage "integration tests, cluster footing" \
     $python -m tests.services run -- $python -m pytest tests/integration -n $workers --dist loadgroup \
-    --ignore tests/integration/fetcher # it knows neither database nor broker
+    "${elsewhere[@]/#/--ignore=tests/integration/}"
 stage "system tests, cluster footing" \
     $python -m tests.services run -- $python -m pytest tests/system -m "not long"
 

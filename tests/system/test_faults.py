@@ -104,6 +104,7 @@ def test_a_drained_node_leaves_without_a_loss_and_the_others_go_on(stage: Stage)
     assert losses() == 0
 
 
+@pytest.mark.long
 def test_a_fetch_that_outlasts_the_drain_is_given_back_and_not_counted_as_lost(
     stage: Stage,
 ) -> None:

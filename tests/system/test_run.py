@@ -127,6 +127,7 @@ def test_a_second_run_is_told_which_variable_to_change(running: Running):
     assert told.stderr == expected
 
 
+@pytest.mark.long
 def test_interrupting_fetch_leaves_the_job_to_the_nodes(
     running: Running, tmp_path: Path, wait_until: WaitUntil
 ):
@@ -159,6 +160,7 @@ def test_run_stops_cleanly(stage: Stage, wait_until: WaitUntil):
     assert not running.said("Traceback")
 
 
+@pytest.mark.long
 def test_nothing_outlives_a_run_that_is_killed(stage: Stage, wait_until: WaitUntil):
     running = stage.run(wait_until)
     family = running.family()

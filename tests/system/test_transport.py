@@ -138,6 +138,7 @@ def test_a_killed_worker_loses_no_running_and_no_queued_task(
     assert tagged(folder, "began") == Counter([*names, *running])
 
 
+@pytest.mark.long
 def test_a_worker_that_is_asked_to_stop_finishes_its_task_and_leaves_the_rest_in_the_queue(
     folder: Path, app: Celery, broker: Broker, start_worker, wait_until
 ) -> None:
@@ -154,6 +155,7 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_task_and_leaves_the_rest_in
     assert broker.queues.names() == ["celery"], "what was only for the worker is gone"
 
 
+@pytest.mark.long
 def test_the_control_queue_of_a_killed_worker_disappears(
     app: Celery, broker: Broker, start_worker, wait_until
 ) -> None:
