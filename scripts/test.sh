@@ -45,11 +45,13 @@ stage "formatting" $python -m ruff format --check .
 stage "types" $python -m mypy
 stage "unit tests" $python -m pytest tests/unit -n $workers
 stage "integration tests, embedded footing" \
-    $python -m pytest tests/integration -n $workers --dist loadgroup
+    $python -m pytest tests/integration -n $workers
 stage "system tests, embedded footing" $python -m pytest tests/system -m "not long"
 stage "integration tests, cluster footing" \
-    $python -m tests.services run -- $python -m pytest tests/integration -n $workers --dist loadgroup \
-    "${elsewhere[@]/#/--ignore=tests/integration/}"
+    $python -m tests.services run -- $python -m pytest tests/integration -m "not servers" \
+    -n $workers "${elsewhere[@]/#/--ignore=tests/integration/}"
+stage "tests that change servers, cluster footing" \
+    $python -m tests.services run -- $python -m pytest tests/integration -m servers
 stage "system tests, cluster footing" \
     $python -m tests.services run -- $python -m pytest tests/system -m "not long"
 

@@ -243,21 +243,24 @@ def _first_ones(job_id: int, urls: list[URL]) -> list[URL]:
 def _hosts(names: list[str]) -> dict[str, int]:
     """The ids of hosts by name; those that are new are made with the default limits."""
     found = dict(Host.objects.filter(name__in=names).values_list("name", "id"))
-    missing = [name for name in names if name not in found]
-    if missing:
-        env = settings.ENV
-        limits = (env.host_max_connections, env.host_min_interval)
-        start = rows.stamp(clock.now())
-        rows.insert(
-            Host,
-            (
-                "name land max_connections min_interval ahead next_at paused pause_reason out"
-            ).split(),
-            [(name, land_of(name), *limits, ahead(*limits), start, 0, "", 0) for name in missing],
-            ignore=True,
-        )
+    if missing := [name for name in names if name not in found]:
+        _make_hosts(missing)
         found |= dict(Host.objects.filter(name__in=missing).values_list("name", "id"))
     return found
+
+
+@retried
+def _make_hosts(names: list[str]) -> None:
+    """Make hosts, but for those that another has made; who makes the same may be the victim."""
+    env = settings.ENV
+    limits = (env.host_max_connections, env.host_min_interval)
+    start = rows.stamp(clock.now())
+    rows.insert(
+        Host,
+        "name land max_connections min_interval ahead next_at paused pause_reason out".split(),
+        [(name, land_of(name), *limits, ahead(*limits), start, 0, "", 0) for name in names],
+        ignore=True,
+    )
 
 
 def _known(key: str | None) -> Job | None:

@@ -12,7 +12,7 @@ import pytest
 import redis
 from amqp.exceptions import AccessRefused, NotAllowed
 from celery import Celery
-from kombu import Consumer, pools
+from kombu import Consumer
 
 from hashworld.celery import SETTINGS, control_queue, node_queue
 from tests.conftest import Footing, WaitUntil
@@ -21,6 +21,9 @@ from tests.services import Cluster, RabbitMQ
 ROOT = Path(__file__).parents[3]
 USERS = ("submitter", "worker", "monitor")
 LIMIT = 10
+
+#: It changes servers that others use.
+pytestmark = pytest.mark.servers
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +79,6 @@ def application(url: str) -> Iterator[Celery]:
     with Celery("hashworld", broker=url, set_as_current=False) as app:
         app.conf.update(SETTINGS)
         yield app
-        pools.reset()
 
 
 def test_a_submitter_hands_out_leases_and_a_worker_takes_them(urls: dict[str, str]) -> None:
@@ -159,6 +161,7 @@ def test_redis_users_keep_to_their_keys(services: Cluster, secrets: Path) -> Non
             _try_keys(services.redis.port, secrets)
         finally:
             administrator.execute_command("ACL", "DELUSER", "hashworld", "chatroom", "health")
+            administrator.delete("hashworld:events")
 
 
 def _try_keys(port: int, secrets: Path) -> None:
@@ -169,8 +172,8 @@ def _try_keys(port: int, secrets: Path) -> None:
         return redis.Redis.from_url(text.replace("@redis:6379/", place))
 
     with user("hashworld") as ours, user("chatroom") as chat:
-        ours.xadd("hashworld:events", {"kind": "master.new"})
-        assert len(chat.xrange("hashworld:events")) == 1
+        told = ours.xadd("hashworld:events", {"kind": "master.new"})
+        assert [id_ for id_, _ in chat.xrange("hashworld:events", told, told)] == [told]
         chat.set("chatroom:names", "anna")
         for forbidden in (
             lambda: chat.xadd("hashworld:events", {"kind": "forged"}),

@@ -14,6 +14,9 @@ from tests.services import Cluster
 ROOT = Path(__file__).parents[3]
 STARTUP = str(ROOT / "scripts" / "startup.sh")
 
+#: It stops servers that others use, and whoever has stopped one starts all again.
+pytestmark = pytest.mark.servers
+
 
 def address(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]

@@ -10,7 +10,7 @@ from hashworld.nodes import control, heartbeat
 from hashworld.nodes.errors import InvalidValue, NoAnswer, UnknownNode
 from hashworld.nodes.models import Node, NodeState
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("broker")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
 
 Broadcast = dict[str, Any]
 

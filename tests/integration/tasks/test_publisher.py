@@ -26,7 +26,7 @@ from tests.services import Cluster, RabbitMQ
 from tests.services.service import comes_true
 
 #: One after the other: whoever else uses the broker must not find it silent.
-pytestmark = pytest.mark.xdist_group("broker")
+pytestmark = pytest.mark.servers
 
 NO_LEASE = 0
 

@@ -13,7 +13,7 @@ from hashworld.tasks.events import Kind
 from hashworld.tasks.models import Event
 from tests.services import Cluster
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
 
 
 @pytest.fixture

@@ -200,6 +200,7 @@ def test_a_stop_lets_calls_end_and_tells_streams_to_come_back(
     )
 
 
+@pytest.mark.servers
 def test_a_connection_that_the_database_cut_is_never_used_again(
     services: Cluster, another: Any, alice: User
 ) -> None:
