@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import pytest
+from hypothesis import settings
 
 from tests.services import Cluster
 from tests.services.service import comes_true
+
+# How long an example takes is a property of the machine and of what else it does.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 Footing = Literal["embedded", "cluster"]
 
