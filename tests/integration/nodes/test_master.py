@@ -48,6 +48,8 @@ def running(*holders: str) -> Iterator[list[Master]]:
     finally:
         for master in masters:
             master.stop()
+            # On a busy machine that may take longer than a process that ends waits for it.
+            master._thread.join()
 
 
 def test_the_master_makes_the_lands_and_gives_them_to_the_nodes() -> None:
