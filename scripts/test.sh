@@ -27,14 +27,14 @@ stage() {
 }
 
 # What knows neither database nor broker, and what only shows and asks what the rest tells.
-elsewhere=(fetcher chatroom console cli)
+elsewhere=(fetcher chatroom console cli api)
 
 if [ "${1:-}" = long ]; then
     stage "long system tests, embedded footing" $python -m pytest tests/system -m long
     stage "long system tests, cluster footing" \
         $python -m tests.services run -- $python -m pytest tests/system -m long
-    stage "what the admin shows, cluster footing" \
-        $python -m tests.services run -- $python -m pytest tests/integration/{console,cli}
+    stage "admin, doors and commands, cluster footing" \
+        $python -m tests.services run -- $python -m pytest tests/integration/{console,cli,api}
     printf '\n== summary\n'
     printf '%s\n' "${summary[@]}"
     exit $failed
