@@ -1,10 +1,12 @@
 """The Celery application: how leases travel. What is set here and why: docs/decisions.md."""
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, task_prerun
+from django.db import close_old_connections
 from kombu import Exchange, Queue
 
 from hashworld.embedded import transport
@@ -77,6 +79,9 @@ SETTINGS: dict[str, Any] = {
     "worker_cancel_long_running_tasks_on_connection_loss": False,
     "worker_hijack_root_logger": False,
     "worker_redirect_stdouts": False,
+    # Celery's Django fixup would connect to the database anew for every task. What is too old or
+    # broken is closed before a task by Django's own rule instead.
+    "CELERY_DB_REUSE_MAX": sys.maxsize,
     "worker_send_task_events": True,
     "task_send_sent_event": True,
     "task_serializer": "json",
@@ -100,3 +105,8 @@ app.steps["worker"].add("hashworld.tasks.worker:RunnerStep")
 @setup_logging.connect
 def _keep_our_logging(**_: Any) -> None:
     """Celery leaves logging alone when this signal has a receiver."""
+
+
+@task_prerun.connect
+def _close_old_connections(**_: Any) -> None:
+    close_old_connections()

@@ -17,6 +17,7 @@ from hashworld.tasks import rows
 from hashworld.tasks.lanes import in_order, shares
 from hashworld.tasks.models import HostQueue, Lane, Task
 from hashworld.tasks.portion import Due
+from hashworld.transaction import retried
 
 REFRESH_CHUNK = 500
 #: SQLite takes at most 500 parts of a UNION; a statement of this size stays cheap to parse.
@@ -48,7 +49,8 @@ _LOOK_UP = (
 )
 
 
-def open_lanes(lanes: Iterable[tuple[int, int]]) -> None:
+@retried
+def open_lanes(lanes: Iterable[Pair]) -> None:
     """Make sure that there is a queue for each (host id, lane)."""
     pairs = sorted(set(lanes))
     columns = ("host_id", "lane", "arrivals")

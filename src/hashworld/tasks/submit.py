@@ -107,6 +107,7 @@ class _Intake:
         self._key = key
         self._meter = quotas.Meter(owner)
         self._job: Job | None = None
+        self._lane = lane_of(spec.priority, owner.pk if owner else None)
         self._hosts: dict[str, int] = {}
         self._accepted = self._duplicated = self._refused = 0
         self._errors: list[LineError] = []
@@ -170,7 +171,10 @@ class _Intake:
             self._hosts.clear()
             unknown = sorted(names)
         if unknown:
-            self._hosts |= _hosts(unknown)
+            found = _hosts(unknown)
+            # Here and not with every chunk: it would keep all who use the queues waiting so long.
+            frontier.open_lanes((host_id, self._lane) for host_id in found.values())
+            self._hosts |= found
         return self._hosts
 
     @retried
@@ -179,9 +183,8 @@ class _Intake:
         now = clock.now()
         job = self._job or self._make(now)
         fresh = urls if self._spec.duplicates == Duplicates.KEEP else _first_ones(job.pk, urls)
-        lane, due_at = lane_of(job.priority, job.owner_id), rows.stamp(now)
+        lane, due_at = self._lane, rows.stamp(now)
         used = {hosts[url.host] for url in fresh}
-        frontier.open_lanes((host_id, lane) for host_id in used)
         rows.insert(
             Task,
             _TASK_COLUMNS,
