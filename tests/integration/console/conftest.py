@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import Group, User
-from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -15,6 +14,7 @@ from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.states import State
 from hashworld.tasks.submit import submit
 from tests.integration.console.work import As, Made, end, keep, record
+from tests.integration.people import make_groups
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def collected_files(settings: LazySettings) -> None:
 @pytest.fixture
 def groups(db: None) -> None:
     """The groups that are delivered."""
-    call_command("loaddata", "init.json", verbosity=0)
+    make_groups()
 
 
 @pytest.fixture

@@ -2,18 +2,17 @@
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 
 from hashworld.tasks.models import Job
 from hashworld.tasks.spec import JobSpec
 from hashworld.tasks.submit import submit
-from tests.integration.people import Member, member
+from tests.integration.people import Member, make_groups, member
 
 
 @pytest.fixture
 def person(db: None) -> Member:
     """Make a person of a group."""
-    call_command("loaddata", "init.json", verbosity=0)
+    make_groups()
     return member
 
 
