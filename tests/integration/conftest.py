@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, override_settings
 
 from hashworld.tasks import dispatcher, requests
 from tests.integration.database import empty
@@ -15,6 +15,14 @@ def _quick_flush() -> Iterator[None]:
     """Empty after a test what it has used; Django truncates all tables and fills KEPT anew."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", _empty)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap() -> Iterator[None]:
+    """Hash passwords with little work, and let no new client look at every static file."""
+    cheap = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with override_settings(PASSWORD_HASHERS=cheap, WHITENOISE_USE_FINDERS=False):
         yield
 
 

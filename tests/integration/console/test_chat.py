@@ -4,7 +4,6 @@ import time
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -14,6 +13,7 @@ from hashworld.api import chat, tokens
 from hashworld.api.models import Token
 from hashworld.nodes import clock
 from hashworld.verbs.rights import Scope
+from tests.integration.people import make_groups
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ PASSWORD = "a word of theirs"
 
 @pytest.fixture
 def operator(db: None) -> User:
-    call_command("loaddata", "init.json", verbosity=0)
+    make_groups()
     user = User.objects.create_user("ada", password=PASSWORD, is_staff=True)
     user.groups.add(Group.objects.get(name="operator"))
     return user
