@@ -28,7 +28,7 @@ from hashworld.api import tickets
 
 KEY = "a secret of the tests"
 ORIGIN = "https://hw.example"
-PATIENCE = 15.0
+PATIENCE = 60.0
 MakeBus = Callable[[Limits], Bus]
 
 _refs = itertools.count(1)

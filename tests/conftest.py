@@ -20,7 +20,7 @@ Footing = Literal["embedded", "cluster"]
 
 class WaitUntil(Protocol):
     def __call__(
-        self, condition: Callable[[], object], timeout: float = 20, message: str = ""
+        self, condition: Callable[[], object], timeout: float = 60, message: str = ""
     ) -> None: ...
 
 
@@ -44,7 +44,7 @@ def services(footing: Footing) -> Iterator[Cluster]:
 def wait_until() -> WaitUntil:
     """Poll a condition every 20 ms; fail with the message when it does not come true in time."""
 
-    def wait(condition: Callable[[], object], timeout: float = 20, message: str = "") -> None:
+    def wait(condition: Callable[[], object], timeout: float = 60, message: str = "") -> None:
         if not comes_true(condition, timeout):
             pytest.fail(message or f"{condition!r} did not come true in {timeout} s")
 

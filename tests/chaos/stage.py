@@ -29,7 +29,7 @@ from tests.chaos.site import PARKED, Site
 from tests.chaos.verdict import Fate
 from tests.program import Program
 
-PATIENCE = 90.0
+PATIENCE = 180.0
 #: RabbitMQ hands a node so many messages ahead: one for each of its Celery threads.
 PREFETCHED = NODE_THREADS
 

@@ -19,7 +19,7 @@ from tests.program import Program
 from tests.services.redis import Redis
 from tests.services.service import free_port
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(110)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 ROOM = "#lobby"
 SOURCE = Path(__file__).parents[2] / "src"

@@ -20,7 +20,7 @@ from tests.conftest import Footing, WaitUntil
 MANAGE = [sys.executable, str(Path(__file__).parents[2] / "src" / "manage.py")]
 UP = "HashWorld is ready"
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 class Running(NamedTuple):
@@ -59,7 +59,7 @@ class Stage:
     def run(self, wait_until: WaitUntil) -> Running:
         """Everything up, with one node."""
         here = self.start("run", "--nodes", "1")
-        wait_until(lambda: here.said(UP) and here.said("node ready"), timeout=60)
+        wait_until(lambda: here.said(UP) and here.said("node ready"), timeout=180)
         return here
 
     def clear(self) -> None:
@@ -137,7 +137,7 @@ def test_interrupting_fetch_leaves_the_job_to_the_nodes(
     log = tmp_path / "fetch.log"
     with log.open("wb") as output:
         fetch = subprocess.Popen(command, env=running.environment, stderr=output)
-    wait_until(lambda: "of 1 done" in log.read_text(), timeout=60)
+    wait_until(lambda: "of 1 done" in log.read_text(), timeout=180)
     fetch.send_signal(signal.SIGINT)
     assert fetch.wait(20) == 130
     assert re.search(r"job \d+ goes on; kill it on its page in the admin", log.read_text())
@@ -146,7 +146,7 @@ def test_interrupting_fetch_leaves_the_job_to_the_nodes(
 def test_a_node_that_is_killed_is_started_again(running: Running, wait_until: WaitUntil):
     first = running.node()
     first.kill()
-    wait_until(lambda: running.log.read_text().count("node ready") == 2, timeout=60)
+    wait_until(lambda: running.log.read_text().count("node ready") == 2, timeout=180)
     assert running.said("killed by SIGKILL: starting it again in 1 s")
     assert running.node().pid != first.pid
 

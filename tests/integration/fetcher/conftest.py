@@ -39,7 +39,7 @@ class Fetching:
         self.engine.submit(requests)
         return [request.key for request in requests]
 
-    def wait(self, keys: list[int], timeout: float = 20) -> list[Response]:
+    def wait(self, keys: list[int], timeout: float = 40) -> list[Response]:
         with self._changed:
             done = self._changed.wait_for(lambda: self.responses.keys() >= set(keys), timeout)
             assert done, f"no response for {set(keys) - self.responses.keys()}"

@@ -206,7 +206,7 @@ def test_a_hanging_fetch_is_cancelled_at_once(fetching, serve, wait_until):
     keys = fetching.submit(server.url())
     wait_until(lambda: server.requests)
     fetching.engine.cancel(keys)
-    response = fetching.wait(keys, timeout=2)[0]
+    response = fetching.wait(keys, timeout=10)[0]
     assert response.error is ErrorKind.CANCELLED
     assert fetching.engine.in_flight == 0
 
@@ -216,7 +216,7 @@ def test_waiting_requests_are_cancelled_without_ever_starting(fetching, serve, o
     first = fetching.submit(server.url("/hang"), host_limits=one_at_a_time)
     rest = fetching.submit(*[server.url("/ok")] * 20, host_limits=one_at_a_time)
     fetching.engine.cancel(rest[:10])
-    cancelled = fetching.wait(rest[:10], timeout=2)
+    cancelled = fetching.wait(rest[:10], timeout=10)
     assert {response.error for response in cancelled} == {ErrorKind.CANCELLED}
     assert {response.timings.total for response in cancelled} == {None}
     fetching.engine.cancel(first)

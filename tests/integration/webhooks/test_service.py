@@ -35,7 +35,7 @@ def test_what_happens_reaches_the_receiver_by_itself(
     hook: Webhook, hers: Job, receiver: Receiver, teller: Teller, wait_until: WaitUntil
 ) -> None:
     moves.kill([task.pk for task in world.tasks(hers)])
-    wait_until(lambda: len(receiver.got) == 2, timeout=30)
+    wait_until(lambda: len(receiver.got) == 2)
     kinds = {json.loads(got.body)["type"] for got in receiver.got}
     assert kinds == {"task.finished", "job.finished"}
 

@@ -75,7 +75,7 @@ class Client:
 
     pool = compiled()
 
-    def __init__(self, channel: grpc.Channel, token: str = "", timeout: float = 20) -> None:
+    def __init__(self, channel: grpc.Channel, token: str = "", timeout: float = 60) -> None:
         self._channel = channel
         self._metadata = [("authorization", f"Bearer {token}")] if token else []
         self._timeout = timeout

@@ -44,7 +44,7 @@ def code(
     metadata = [("authorization", token)] if token is not None else []
     try:
         answer = stub(
-            iter([request]) if method.client_streaming else request, timeout=10, metadata=metadata
+            iter([request]) if method.client_streaming else request, timeout=60, metadata=metadata
         )
         if method.server_streaming:
             next(answer)
@@ -135,5 +135,5 @@ def test_an_authorization_that_is_given_twice_is_refused(
     call: Any = channel.unary_unary("/communicate.Tasks/ListTask")
     twice = [("authorization", f"Bearer {token}"), ("authorization", "Bearer other")]
     with pytest.raises(grpc.RpcError) as caught:
-        call(b"", metadata=twice, timeout=10)
+        call(b"", metadata=twice, timeout=60)
     assert caught.value.code() == UNKNOWN

@@ -30,7 +30,7 @@ class As:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._stub, name)
-        return lambda request: method(request, metadata=self._metadata, timeout=20)
+        return lambda request: method(request, metadata=self._metadata, timeout=60)
 
 
 @pytest.fixture
