@@ -78,11 +78,11 @@ class RabbitMQ(Service):
             return False
         return True
 
-    def start(self, timeout: float = 60.0) -> None:
+    def start(self, timeout: float = 180.0) -> None:
         self.port_mapper.start()
         super().start(timeout)
 
-    def stop(self, timeout: float = 30.0) -> None:
+    def stop(self, timeout: float = 60.0) -> None:
         super().stop(timeout)
         self.port_mapper.stop()
 

@@ -92,7 +92,7 @@ class Service(ABC):
             self._write(State(port=free_port(), password=secrets.token_hex(12)))
         return State(**json.loads(path.read_text()))
 
-    def start(self, timeout: float = 60.0) -> None:
+    def start(self, timeout: float = 180.0) -> None:
         """Return once the service answers; raises ServiceError after `timeout` seconds."""
         if not self.is_running():
             self._spawn()
@@ -102,7 +102,7 @@ class Service(ABC):
         if not self.is_running():
             raise ServiceError(f"{self.name} ended while starting: {self._log_tail()}")
 
-    def stop(self, timeout: float = 30.0) -> None:
+    def stop(self, timeout: float = 60.0) -> None:
         """Ask it to end (SIGTERM) and wait; kill it after `timeout` seconds."""
         self._signal(signal.SIGTERM)
         if not comes_true(lambda: not self.is_running(), timeout):
