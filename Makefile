@@ -85,7 +85,7 @@ stack-down: ## Remove the swarm stack; its volumes stay.
 test: setup-test ## Run lint and every test, on the embedded footing and on private MariaDB, RabbitMQ and Redis.
 	@scripts/test.sh
 
-test-long: setup-test ## Run the system tests of nodes, schedulers and commands, on both footings.
+test-long: setup-test ## Run the longer system tests and 10,000 races, on both footings.
 	@scripts/test.sh long
 
 test-deploy: setup-test ## Bring real clusters up with a Docker engine, break, upgrade, restore and remove them.
