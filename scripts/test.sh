@@ -57,7 +57,7 @@ note() {
     *) verdict=FAILED failed=1 ;;
     esac
     summary+=("$(printf '%-9s %-46s %s' "$verdict" "$name" \
-        "$(tail -n 1 "$logs/$name" | sed 's/^[= ]*//; s/[= ]*$//')")")
+        "$(sed '/^ *$/d; s/^[= ]*//; s/[= ]*$//' "$logs/$name" | tail -n 1)")")
 }
 
 stage() {
