@@ -14,7 +14,6 @@ from pathlib import Path
 from random import Random
 from threading import Event
 from time import monotonic
-from types import TracebackType
 from typing import Any, Self
 
 import psutil
@@ -120,12 +119,7 @@ class Everyday:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for program in (*self._workers, *filter(None, [self._submitter])):
             program.kill()
         if self._submitter:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -61,13 +60,8 @@ class Network:
         self._loop.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._loop.__exit__(kind, error, trace)
+    def __exit__(self, *raised: object) -> None:
+        self._loop.__exit__(*raised)
 
 
 def _through(url: str, link: Proxy) -> str:

@@ -16,7 +16,6 @@ import hashlib
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -80,12 +79,7 @@ class Site:
         self._ready.wait()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join()
 

@@ -3,7 +3,6 @@
 from itertools import count
 from random import Random
 from threading import Event, Thread
-from types import TracebackType
 from typing import Self
 
 from django.db import DatabaseError, connection
@@ -51,12 +50,7 @@ class Feeder:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _loop(self) -> None:
