@@ -272,6 +272,7 @@ def test_a_load_that_lies_on_the_lands_of_one_node_is_shared_by_all(
     found, fetched = names(owner), Counter[str]()
     job = world.hand_in(*(f"http://{next(found)}/" for _ in range(120)))
     while leases := world.run():
+        world.beat()
         for lease in leases:
             fetched[lease.node.name] += lease.size
         world.check_books()
@@ -288,6 +289,7 @@ def test_hosts_that_never_run_dry_are_shared_with_a_node_that_idles(
     hosts = [next(found) for _ in range(6)]
     job = world.hand_in(*(f"http://{host}/{page}" for page in range(20) for host in hosts))
     while Task.objects.exclude(state=State.SUCCEED).exists():
+        world.beat()
         world.run()
         world.finish(*map(world.end, world.out(job)[::2]))
     assert Attempt.objects.filter(node=other).count() > 30, "no host ran dry by itself for long"
@@ -310,6 +312,7 @@ def test_a_single_host_stays_with_the_node_that_has_it(nodes: Callable[..., Node
     owner, _ = nodes("one", max_tasks=8), nodes("two", max_tasks=8)
     job = world.hand_in(*world.pages(100, next(names(owner))))
     while Task.objects.exclude(state=State.SUCCEED).exists():
+        world.beat()
         assert {lease.node_id for lease in world.run()} <= {owner.pk}
         world.finish(*map(world.end, world.out(job)[::2]))
 

@@ -231,6 +231,7 @@ class Life(RuleBasedStateMachine):
         return sorted(self.model.leases)[which % len(self.model.leases)]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.django_db(transaction=True)
 def test_whatever_happens_in_whatever_order_the_record_stays_right() -> None:
     run_state_machine_as_test(
