@@ -14,7 +14,7 @@ from hashworld.embedded import leash
 from tests.services.service import comes_true
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 60.0
+PATIENCE = 180.0
 #: How much of a log an error quotes.
 TAIL = 3000
 

@@ -15,7 +15,7 @@ from hashworld.tasks.states import State
 from tests.chaos.stage import Stage
 from tests.chaos.verdict import Fate
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.long]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 
 RESTARTS = 3
 

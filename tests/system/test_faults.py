@@ -13,7 +13,7 @@ from tests.chaos.stage import Stage
 from tests.chaos.verdict import Fate
 from tests.conftest import Footing
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 REFUSED = "results refused by the fence"
 

@@ -23,7 +23,7 @@ from tests.chaos.nodes import Program
 from tests.chaos.stage import Stage
 from tests.system.conftest import LEASE
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.long]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 
 FIRST, SECOND = "scheduler-1", "scheduler-2"
 NAME = "every second"
