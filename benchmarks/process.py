@@ -60,7 +60,7 @@ class Entrant(Program):
 
     def _answer(self) -> str:
         assert self.process.stdout is not None
-        # Not by select(), which knows no descriptor above 1023; sites with many addresses have more.
+        # Not by select(), which knows no descriptor above 1023: a site of many addresses has more.
         answers = select.poll()
         answers.register(self.process.stdout, select.POLLIN)
         if not answers.poll(self._patience * 1000):
