@@ -1,6 +1,6 @@
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo run migrate test test-long test-unit lint fmt bench bench-chat bench-doors fuzz-api \
+.PHONY: help demo run migrate test test-long test-unit lint fmt bench bench-chat bench-doors bench-share fuzz-api \
 	chaos chaos-quick proto lock clean
 .PHONY: up down ps logs secrets images push migrations scale shell superuser verify deploy rollback
 .PHONY: backup restore stack-deploy stack-rollback stack-down test-deploy
@@ -111,6 +111,9 @@ bench-chat: setup-test ## Measure the chatroom beside Django Channels, with 1,00
 
 bench-doors: setup-test ## Measure 100,000 URLs in and out by REST, beside an endpoint written the usual way.
 	@$(python) -m benchmarks.doors
+
+bench-share: setup-test ## Measure a small job alone, and beside another person's 100,000 URLs.
+	@$(python) -m benchmarks.share
 
 fuzz-api: setup-test ## Try the REST door with 5,000 cases made of its own description.
 	@$(python) -m pytest tests/system/test_api_fuzz.py -m long

@@ -1,4 +1,4 @@
-"""A site whose pages take half a minute: it takes every request and leaves it unanswered."""
+"""A site whose pages take their time: it takes every request and lets it wait."""
 
 import asyncio
 import threading
@@ -15,8 +15,9 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 class HangingSite:
     """Listens on one port of all `addresses`, on a thread, from `with` to its end."""
 
-    def __init__(self, addresses: Sequence[str]) -> None:
+    def __init__(self, addresses: Sequence[str], seconds: float = HANGS_SECONDS) -> None:
         self._addresses = addresses
+        self._seconds = seconds
         self.port = find_free(addresses)
         self._loop = asyncio.new_event_loop()
         self._listening = threading.Event()
@@ -44,7 +45,9 @@ class HangingSite:
         self._thread.join()
 
     def _run(self) -> None:
-        listening = self._loop.create_server(Unhurried, self._addresses, self.port, backlog=1024)
+        listening = self._loop.create_server(
+            lambda: Unhurried(self._seconds), self._addresses, self.port, backlog=1024
+        )
         server = self._loop.run_until_complete(listening)
         self._listening.set()
         self._loop.run_forever()
@@ -53,12 +56,15 @@ class HangingSite:
 
 
 class Unhurried(asyncio.Protocol):
-    """One connection, one request."""
+    """One connection, one request, answered after so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the wait; whether a request comes makes no difference."""
         assert isinstance(transport, asyncio.Transport)
-        asyncio.get_running_loop().call_later(HANGS_SECONDS, self._answer, transport)
+        asyncio.get_running_loop().call_later(self._seconds, self._answer, transport)
 
     @staticmethod
     def _answer(transport: asyncio.Transport) -> None:

@@ -5,7 +5,9 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from django.db import Error, OperationalError, ProgrammingError
+from django.db import OperationalError, ProgrammingError
+
+from hashworld.database import explain
 
 
 def main() -> None:
@@ -20,16 +22,6 @@ def main() -> None:
         if "--traceback" in sys.argv:
             raise
         sys.exit(explain(error))
-
-
-def explain(error: Error | ImproperlyConfigured) -> str:
-    """One line on what is wrong with the database, and what to do."""
-    text = str(error.args[-1] if error.args else error).strip().splitlines()[0]
-    if "no such table" in text or "doesn't exist" in text:
-        return f"The database is not set up: {text}. Run `make migrate` first."
-    if isinstance(error, ImproperlyConfigured):
-        return f"The configuration cannot be used: {text}"
-    return f"The database cannot be used: {text}. Is it running, and is DATABASE_URL right?"
 
 
 if __name__ == "__main__":

@@ -56,7 +56,6 @@ ALLOWED_IN_PURE = {
 }
 #: Long modules, each with the reason why it is one all the same.
 LONG = {
-    "hashworld.tasks.models": "the whole schema of a job on one page",
     "hashworld.fetcher.engine": "one loop, whose parts share its state",
     "hashworld.fetcher.transfer": "all of libcurl's options and answers in one place",
 }

@@ -7,14 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+from django.db import OperationalError, ProgrammingError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from hashworld.cli.cluster import Cluster, Document, Failed
-from hashworld.cli.local import Local, person
+from hashworld.cli.local import AWAY, Local, person
 from hashworld.cli.remote import Remote
+from hashworld.command import WRONG, TerseCommand
+from hashworld.database import explain
 
 #: A column: its title, and what it shows of an item.
 Column = tuple[str, Callable[[Document], object]]
@@ -24,15 +27,13 @@ WIDE = 400
 EPILOG = """\
 Without HASHWORLD_URL the local database is used, in the name of the first superuser or of --as;
 with HASHWORLD_URL=https://host and HASHWORLD_TOKEN the cluster there.
-Ends with 1 when it was refused or in part not done, 2 when the input was wrong, 3 when the cluster
-cannot be reached.
+Ends with 1 when it was refused or in part not done, 2 when what was given cannot be used or names
+nothing that there is, 3 when the cluster cannot be reached.
 """
 
 
-class ClusterCommand(BaseCommand):
+class ClusterCommand(TerseCommand):
     """A command that asks one cluster; what it raises as Failed ends it with one line."""
-
-    requires_system_checks = ()
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
         """With what all these commands have."""
@@ -47,6 +48,8 @@ class ClusterCommand(BaseCommand):
             self.act(cluster(options["person"]), options)
         except Failed as error:
             raise CommandError(str(error), returncode=error.code) from error
+        except (OperationalError, ProgrammingError) as error:
+            raise CommandError(explain(error), returncode=AWAY) from error
 
     def act(self, cluster: Cluster, options: dict[str, Any]) -> None:
         """Do it."""
@@ -77,7 +80,7 @@ def cluster(name: str = "") -> Cluster:
     """The cluster that the environment names."""
     if settings.ENV.url:
         if name:
-            raise Failed("--as is for the local database; far away the token says who.", 2)
+            raise Failed("--as is for the local database; far away the token says who.", WRONG)
         return Remote(settings.ENV.url, settings.ENV.token)
     return Local(person(name))
 

@@ -15,14 +15,15 @@ from hashworld.api.schemas.jobs import JobOut
 from hashworld.api.schemas.tasks import TaskOut
 from hashworld.api.schemas.tokens import TokenOut
 from hashworld.cli.cluster import Document, Failed
+from hashworld.command import WRONG
 from hashworld.verbs import errors, jobs, nodes, tasks
 from hashworld.verbs.filters import JobFilter, TaskFilter
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-#: How a command ends that was refused, or given what cannot be used, or met a server that is away.
-REFUSED, WRONG, AWAY = 1, 2, 3
+#: How a command ends that was refused, or that met a server that is away.
+REFUSED, AWAY = 1, 3
 
 NODE_VERBS: dict[str, Callable[..., Any]] = {
     "drain": nodes.drain,
@@ -156,7 +157,7 @@ def _told() -> Iterator[None]:
     """The verbs' errors as those of the commands."""
     try:
         yield
-    except errors.Invalid as error:
+    except (errors.Invalid, errors.NotFound) as error:
         raise Failed(str(error), WRONG) from error
     except errors.Unavailable as error:
         raise Failed(str(error), AWAY) from error

@@ -9,13 +9,14 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from hashworld.cli.cluster import Document, Failed
-from hashworld.cli.local import AWAY, REFUSED, WRONG
+from hashworld.cli.local import AWAY, REFUSED
+from hashworld.command import WRONG
 
 #: Seconds that the server has for each part of an answer.
 PATIENCE = 60
 CHUNK = 64 * 1024
-#: Statuses that mean that what was typed cannot be used.
-_WRONG = (400, 422)
+#: Statuses that mean that what was given cannot be used, or names nothing that there is.
+_WRONG = (400, 401, 404, 422)
 
 
 class _Stay(HTTPRedirectHandler):

@@ -6,7 +6,9 @@ from django.core.management.base import CommandParser
 
 from hashworld.cli.cluster import Cluster, Document, Failed
 from hashworld.cli.command import ClusterCommand
-from hashworld.cli.local import REFUSED, WRONG
+from hashworld.cli.local import REFUSED
+from hashworld.cli.numbers import number
+from hashworld.command import WRONG
 
 
 class VerbCommand(ClusterCommand):
@@ -16,8 +18,8 @@ class VerbCommand(ClusterCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """To what, and why."""
-        parser.add_argument("ids", nargs="*", type=int, metavar="TASK")
-        parser.add_argument("--job", action="append", type=int, default=[], metavar="JOB")
+        parser.add_argument("ids", nargs="*", type=number, metavar="TASK")
+        parser.add_argument("--job", action="append", type=number, default=[], metavar="JOB")
         parser.add_argument("--reason", default="", help="why; it is written down")
 
     def act(self, cluster: Cluster, options: dict[str, Any]) -> None:

@@ -50,6 +50,8 @@ class Request:
     verify_tls: bool = True
     ports: Container[int] | None = DEFAULT_PORTS
     """Where redirects may lead; None for any port."""
+    lane: int = 0
+    """Lanes take turns when there is more to start than the engine may."""
 
     def __post_init__(self) -> None:
         if self.headers or self.method != "GET":

@@ -25,6 +25,11 @@ class Fetch:
         self.transfer: Transfer | None = None
         self.abandoned = False
 
+    @property
+    def lane(self) -> int:
+        """Whose turn it must be."""
+        return self.request.lane
+
     def deadline(self) -> float:
         """When `total_timeout` is over; infinite before the first hop has started."""
         return inf if self.started is None else self.started + self.request.limits.total_timeout

@@ -1,4 +1,8 @@
-"""Whose turn it is: a waiting line for each host, taken round and round. Pure: no clock, no I/O."""
+"""Whose turn it is: a waiting line for each host, taken round and round. Pure: no clock, no I/O.
+
+The hosts of each lane have a ring of their own, and lanes take turns: a lane with few hosts starts
+as many as one with a thousand.
+"""
 
 from collections import deque
 from heapq import heappop, heappush
@@ -12,6 +16,9 @@ class Waiting(Protocol):
     """What can stand in line. One given up is left standing and skipped at its turn."""
 
     abandoned: bool
+
+    @property
+    def lane(self) -> int: ...
 
 
 T = TypeVar("T", bound=Waiting)
@@ -32,6 +39,36 @@ class _Line(Generic[T]):
         self.in_clock = False
 
 
+class _Ring(Generic[T]):
+    """The hosts that may start one, as far as is known: a ring for each lane."""
+
+    def __init__(self) -> None:
+        self._turns: deque[int] = deque()
+        self._lines: dict[int, deque[_Line[T]]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._turns)
+
+    def append(self, line: _Line[T]) -> None:
+        """Put a line at the end of the ring of whoever is first in it."""
+        lane = line.waiting[0].lane
+        if lane not in self._lines:
+            self._lines[lane] = deque()
+            self._turns.append(lane)
+        self._lines[lane].append(line)
+
+    def popleft(self) -> _Line[T]:
+        """The first line of the lane whose turn it is."""
+        lane = self._turns.popleft()
+        lines = self._lines[lane]
+        line = lines.popleft()
+        if lines:
+            self._turns.append(lane)
+        else:
+            del self._lines[lane]
+        return line
+
+
 class Schedule(Generic[T]):
     """Hands out items so that no host gets more than its limits and every host gets its turn.
 
@@ -41,7 +78,7 @@ class Schedule(Generic[T]):
     def __init__(self) -> None:
         self.waiting = 0
         self._lines: dict[str, _Line[T]] = {}
-        self._ring: deque[_Line[T]] = deque()  # hosts that may start one, as far as is known
+        self._ring: _Ring[T] = _Ring()
         self._clock: list[tuple[float, int, _Line[T]]] = []  # hosts held by their interval
         self._tie = count()
 

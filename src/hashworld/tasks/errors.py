@@ -6,6 +6,7 @@ TaskError
 ├── SubmissionLost    a submission paused for so long that it was taken down
 ├── QuotaPassed       more than its owner may have
 ├── NoNodeAlive       nobody is there to fetch (in `progress`)
+├── RedisAway         Redis cannot be reached, or keeps silent
 └── ContentDamaged    a kept body is missing or is not what was kept
 """
 
@@ -37,6 +38,10 @@ class QuotaPassed(TaskError):
     def __init__(self, reason: str, retry_after: int) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class RedisAway(TaskError):
+    """Redis cannot be reached, or keeps silent; what is for it waits in the database."""
 
 
 class ContentDamaged(TaskError):

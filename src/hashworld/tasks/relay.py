@@ -13,6 +13,7 @@ import structlog
 from django.conf import settings
 
 from hashworld.nodes import clock
+from hashworld.tasks.errors import RedisAway
 from hashworld.tasks.models import Event
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,7 @@ STREAM = "hashworld:events"
 LENGTH = 10_000
 #: Seconds that Redis has for an answer.
 PATIENCE = 2.0
+#: What Redis says of a number that is not above the last.
 _BEHIND = "equal or smaller"
 
 
@@ -41,15 +43,9 @@ def client() -> Any:
 
 
 def run_once() -> int:
-    """Copy what is new; how many events. Raises what the Redis client raises."""
+    """Copy what is new; how many events. Raises RedisAway when it cannot be asked."""
     redis = client()
-    if redis is None:
-        return 0
-    events = Event.objects.settled(_copied(redis), clock.now())
-    for event in events:
-        if not _add(redis, event):
-            return 0
-    return len(events)
+    return 0 if redis is None else _copy(redis)
 
 
 def fields(event: Event) -> dict[str, str]:
@@ -62,6 +58,19 @@ def fields(event: Event) -> dict[str, str]:
         "text": event.text,
         "data": json.dumps(event.data),
     }
+
+
+def _copy(redis: Any) -> int:
+    from redis.exceptions import ConnectionError, TimeoutError
+
+    try:
+        events = Event.objects.settled(_copied(redis), clock.now())
+        for event in events:
+            if not _add(redis, event):
+                return 0
+    except (ConnectionError, TimeoutError) as error:
+        raise RedisAway(str(error)) from error
+    return len(events)
 
 
 def _copied(redis: Any) -> int:
@@ -83,10 +92,12 @@ def _copied(redis: Any) -> int:
 
 def _add(redis: Any, event: Event) -> bool:
     """Whether it was added; not when another has done so."""
+    from redis.exceptions import ResponseError
+
     try:
         redis.xadd(STREAM, fields(event), id=f"{event.pk}-0", maxlen=LENGTH, approximate=True)
-    except Exception as error:
-        if _BEHIND in str(error):
-            return False
-        raise
+    except ResponseError as error:
+        if _BEHIND not in str(error):
+            raise
+        return False
     return True

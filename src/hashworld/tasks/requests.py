@@ -10,6 +10,7 @@ from hashworld.fetcher.limits import FetchLimits, HostLimits
 from hashworld.tasks import rows
 from hashworld.tasks.accounts import Moved
 from hashworld.tasks.finishing import Running
+from hashworld.tasks.lanes import lane_of
 from hashworld.tasks.models import Host, Job
 from hashworld.tasks.moves import Started
 from hashworld.tasks.retry import RetryPolicy
@@ -25,6 +26,7 @@ class Options:
         self.body = bytes(job.body) if job.body is not None else None
         self.limits: FetchLimits = fetch_limits(job.limits)
         self.verify_tls = job.verify_tls
+        self.lane = lane_of(job.priority, job.owner_id)
         self.policy = RetryPolicy(job.max_attempts, job.retry_base, job.retry_cap)
 
 
@@ -59,6 +61,7 @@ def load(lease_id: int, tasks: Sequence[Started]) -> list[tuple[Running, Request
             body=job.body,
             verify_tls=job.verify_tls,
             ports=ports,
+            lane=job.lane,
         )
         held = Moved(
             task.id,

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from threading import Event, Thread
 
 import structlog
-from django.db import close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from hashworld.nodes import clock, master
 from hashworld.tasks import relay, watch
+from hashworld.tasks.errors import RedisAway
 from hashworld.tasks.watch import Watch
 from hashworld.webhooks import keeping, outbox
 from hashworld.webhooks.sender import Sender
@@ -75,12 +76,16 @@ class Teller:
             try:
                 act()
                 failing = False
-            except Exception as error:
-                # Redis, the database or a fault of ours: schedules must go on, and this later.
+            except (RedisAway, DatabaseError, InterfaceError) as error:
                 failing = True
                 log.warning(
                     "could not tell; trying again", error=f"{type(error).__name__}: {error}"
                 )
+                connection.close()
+            except Exception:
+                # A fault of ours: schedules, which this process keeps too, must go on.
+                failing = True
+                log.exception("telling failed; trying again")
                 connection.close()
         connection.close()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, execute_from_command_line
 
 from hashworld.api import tokens
 from hashworld.api.rpc import node_tokens
@@ -34,7 +35,7 @@ def test_jobs_are_listed_for_people_and_for_programs(run: Run, hers: Job, his: J
     assert documents(run("jobs", "--tag", "other", "--json")) == []
     with pytest.raises(Ended, match=f"There is no job {his.pk}") as caught:
         run("jobs", str(his.pk))
-    assert caught.value.code == 1
+    assert caught.value.code == 2
 
 
 def test_tasks_are_found_and_looked_at(run: Run, hers: Job) -> None:
@@ -193,4 +194,47 @@ def test_a_token_that_is_not_good_is_told(settings: Any, live_server: Any) -> No
     settings.ENV = dataclasses.replace(settings.ENV, url=live_server.url, token="hw_wrong")
     with pytest.raises(Ended, match="not let in") as caught:
         called("jobs")
-    assert caught.value.code == 1
+    assert caught.value.code == 2
+
+
+def at_a_prompt(*words: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        execute_from_command_line(["hashworld", *words])
+    return int(caught.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("why", "nonsense"), "argument TASK: must be a whole number from 1, not 'nonsense'"),
+        (("why",), "the following arguments are required: TASK"),
+        (("why", "999999"), "There is no task 999999"),
+        (("why", "9" * 30), "argument TASK: must be a whole number from 1"),
+        (("tasks", "--code", "9"), "argument --code: invalid choice: 9"),
+        (("tasks", "--job", "0"), "argument --job: must be a whole number from 1"),
+        (("jobs", "--limit", "0"), "argument --limit: must be a whole number from 1"),
+        (("jobs", "--nonsense"), "unrecognized arguments: --nonsense"),
+        (("export", "999999"), "There is no job 999999"),
+        (("kill", "--job", "999999"), "There is no job 999999"),
+        (("retry", "x"), "argument TASK: must be a whole number from 1, not 'x'"),
+        (("nodes", "pause", "ghost"), "there is no node 'ghost'"),
+        (("token", "issue", "x", "--scope", "all"), "argument --scope: invalid choice: 'all'"),
+        (("token", "revoke", "999999"), "There is no token 999999"),
+        (("token", "issue", "x", "--days", "-1"), "argument --days: must be a whole number from 1"),
+        (("fetch", "--max-attempts", "many"), "argument --max-attempts: invalid int value: 'many'"),
+        (("fetch",), "give URLs, or a list"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], told: str
+) -> None:
+    User.objects.create_superuser("root")
+    assert at_a_prompt(*words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told.lower() in line.lower()
+
+
+def test_a_traceback_is_shown_to_who_asks_for_it() -> None:
+    User.objects.create_superuser("root")
+    with pytest.raises(CommandError, match="There is no task 999999"):
+        execute_from_command_line(["hashworld", "why", "999999", "--traceback"])

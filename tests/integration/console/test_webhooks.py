@@ -1,6 +1,7 @@
 """Webhooks in the admin: added, rotated, looked at, and sent again."""
 
 import re
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -96,6 +97,25 @@ def test_actions_do_what_the_verbs_do(browser: Client, hook: Webhook, action: st
     assert (after.disabled_at is not None) == (action == "disable")
     if action == "rotate":
         assert after.secret in text(answer)
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({}, "active"),
+        ({"failing_since": clock.now}, "nothing was delivered since"),
+        ({"disabled_at": clock.now, "disabled_reason": "it answered 410"}, "it answered 410, at"),
+    ],
+)
+def test_its_page_tells_how_it_stands_and_leads_to_its_log(
+    browser: Client, hook: Webhook, columns: dict[str, Any], told: str
+) -> None:
+    values = {name: value() if callable(value) else value for name, value in columns.items()}
+    Webhook.objects.filter(pk=hook.pk).update(**values)
+    page = text(browser.get(reverse("admin:webhooks_webhook_change", args=[hook.pk])))
+    for shown in (URL, "job.finished", told, f"{MESSAGES}?webhook={hook.pk}"):
+        assert shown in page
+    assert hook.secret not in page
 
 
 def test_the_log_shows_request_and_answer_as_text(browser: Client, message: Message) -> None:

@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from redis import Redis
+from redis.exceptions import ResponseError
 
+from hashworld.embedded.ports import find_free
 from hashworld.nodes import clock
 from hashworld.tasks import relay
+from hashworld.tasks.errors import RedisAway
 from hashworld.tasks.events import Kind
 from hashworld.tasks.models import Event
 from tests.services import Cluster
@@ -60,6 +64,20 @@ def test_the_stream_of_another_database_begins_anew(stream: Any) -> None:
     event = tell()
     relay.run_once()
     assert copied(stream) == [event.pk]
+
+
+def test_what_redis_refuses_for_another_reason_is_no_repeat(stream: Any) -> None:
+    stream.set(relay.STREAM, "no stream")
+    event = tell()
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        relay._add(stream, event)
+
+
+def test_a_redis_that_is_away_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = Redis(host="127.0.0.1", port=find_free(), socket_connect_timeout=1)
+    monkeypatch.setattr(relay, "client", lambda: nowhere)
+    with pytest.raises(RedisAway):
+        relay.run_once()
 
 
 def test_without_redis_nothing_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:

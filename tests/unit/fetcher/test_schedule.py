@@ -12,6 +12,7 @@ class Item:
     host: str
     number: int = 0
     abandoned: bool = False
+    lane: int = 0
 
 
 @pytest.fixture
@@ -28,6 +29,20 @@ def test_hosts_take_turns(schedule):
         for host in "abc":
             schedule.push(host, HostLimits(), Item(host, number))
     assert take_all(schedule) == [(host, number) for number in range(2) for host in "abc"]
+
+
+def test_lanes_take_turns_however_many_hosts_each_has(schedule):
+    for number in range(6):
+        schedule.push(f"many-{number}", HostLimits(), Item("many", number, lane=1))
+    for number in range(2):
+        schedule.push("few", HostLimits(), Item("few", number, lane=2))
+    assert [name for name, _ in take_all(schedule)] == ["many", "few"] * 2 + ["many"] * 4
+
+
+def test_a_host_of_two_lanes_stands_in_the_lane_of_who_is_first(schedule):
+    for number, lane in enumerate((1, 2, 1)):
+        schedule.push("both", HostLimits(), Item("both", number, lane=lane))
+    assert [number for _, number in take_all(schedule)] == [0, 1, 2]
 
 
 def test_a_host_gets_no_more_than_its_connections(schedule):

@@ -1,4 +1,4 @@
-"""Webhooks and the log of what they were sent: with request, answer, and a button to resend."""
+"""Webhooks: added, looked at, rotated, enabled and disabled, never edited."""
 
 from functools import partial
 from typing import Any
@@ -6,33 +6,51 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from hashworld.console import badges
 from hashworld.console.acting import perform, person
-from hashworld.console.admin.base import RecordAdmin, StyledAdmin
+from hashworld.console.admin.base import StyledAdmin
 from hashworld.console.templatetags.console import ago
+from hashworld.tasks.events import Kind
 from hashworld.verbs import rights
 from hashworld.verbs import webhooks as verbs
 from hashworld.verbs.errors import VerbError
-from hashworld.webhooks.models import KINDS, Delivery, Message, State, Webhook
+from hashworld.webhooks.models import KINDS, Webhook
 
-TONES = {State.WAITING: "waiting", State.DELIVERED: "succeed", State.FAILED: "runtime-error"}
+TOLD = {
+    Kind.TASK_FINISHED: "tasks have ended, up to 500 in one message",
+    Kind.JOB_FINISHED: "the last task of a job has ended",
+    Kind.NODE_DEAD: "a node is dead, for whoever may see nodes",
+    Kind.SCHEDULE_SKIPPED: "a recurring job was not handed in when it was due",
+    Kind.WEBHOOK_DISABLED: "one of your webhooks is sent nothing more",
+}
+
+
+#: What its own page shows of a webhook.
+SHOWN = ("receiver", "owner", "about", "kinds_", "stand", "reason", "made", "log")
 
 
 class WebhookForm(forms.ModelForm[Webhook]):
     """A new webhook; the verb checks it and makes it."""
 
-    url = forms.CharField(max_length=2048, widget=UnfoldAdminTextInputWidget)
+    url = forms.CharField(
+        label="URL",
+        max_length=2048,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "https://example.com/hooks"}),
+    )
     kinds = forms.MultipleChoiceField(
-        choices=[(kind.value, kind.value) for kind in KINDS],
-        widget=forms.CheckboxSelectMultiple,
+        label="Events",
+        choices=[(kind.value, f"{kind.value}: {TOLD[kind]}") for kind in KINDS],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         initial=["job.finished"],
     )
     job_id = forms.IntegerField(
@@ -74,7 +92,6 @@ class WebhookAdmin(StyledAdmin):
 
     form = WebhookForm
     list_display = ("receiver", "owner", "about", "kinds_", "stand", "log")
-    list_display_links = None
     ordering = ("-id",)
     actions = ("rotate", "enable", "disable")
     list_fullwidth = True
@@ -101,6 +118,14 @@ class WebhookAdmin(StyledAdmin):
         return self.has_add_permission(request)
 
     has_act_permission = has_add_permission
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """What is asked of a new one, and all that is known of one that is there."""
+        return SHOWN if obj else ("url", "kinds", "job_id")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """A webhook that is there is only shown."""
+        return SHOWN if obj else ()
 
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> type[WebhookForm]:
         """The form of this person."""
@@ -167,100 +192,24 @@ class WebhookAdmin(StyledAdmin):
             return badges.badge("failing", "runtime-error", since)
         return badges.badge("active", "succeed")
 
+    @admin.display(description="Why")
+    def reason(self, shown: Webhook) -> str:
+        """What is the matter, where something is."""
+        if shown.disabled_at:
+            return f"{shown.disabled_reason}, at {shown.disabled_at:%Y-%m-%d %H:%M} UTC"
+        if shown.failing_since:
+            return f"nothing was delivered since {shown.failing_since:%Y-%m-%d %H:%M} UTC"
+        return ""
+
+    @admin.display(description="Made")
+    def made(self, shown: Webhook) -> SafeString:
+        """When it was added."""
+        return ago(shown.created_at)
+
     @admin.display(description="Log")
     def log(self, shown: Webhook) -> SafeString:
         """The way to its messages."""
         link = reverse("admin:webhooks_message_changelist")
-        return format_html('<a href="{}?webhook={}">messages</a>', link, shown.pk)
-
-
-class HookFilter(admin.SimpleListFilter):
-    """The messages of one webhook."""
-
-    title = "webhook"
-    parameter_name = "webhook"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """The webhooks that this person may see."""
-        return [(str(hook.pk), str(hook)) for hook in verbs.find(person(request))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
-        """By the index of the webhook."""
-        value = self.value()
-        return queryset.filter(webhook_id=int(value)) if value and value.isdecimal() else queryset
-
-
-@admin.register(Message)
-class MessageAdmin(RecordAdmin):
-    """What was sent and is owed, the newest first."""
-
-    list_display = ("message", "receiver", "kind_", "stand", "tried", "made")
-    list_filter = (HookFilter,)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
-        """Those of the webhooks that this person may see."""
-        seen = [hook.pk for hook in verbs.find(person(request))]
-        found: QuerySet[Message] = super().get_queryset(request)
-        return found.filter(webhook_id__in=seen).select_related("webhook")
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whoever sees jobs."""
-        return rights.may(person(request), rights.VIEW_JOB)
-
-    def get_urls(self) -> list[URLPattern]:
-        """With the button's."""
-        resend = self.admin_site.admin_view(require_POST(self.resend))
-        own = path("<int:message_id>/resend/", resend, name="webhooks_message_resend")
-        return [own, *super().get_urls()]
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """The message, and every try with what was sent and what was answered."""
-        found = self.get_object(request, object_id)
-        if not isinstance(found, Message):
-            return self.missing(request, object_id)
-        tries = Delivery.objects.filter(message=found).order_by("-number")
-        context = {"message": found, "tries": tries, "stand": self.stand(found)}
-        return self.page(request, found, "console/message.html", context)
-
-    def resend(self, request: HttpRequest, message_id: int) -> HttpResponse:
-        """Send it again now."""
-        if perform(request, partial(verbs.resend, person(request), message_id)):
-            messages.success(request, "It is sent again now, under the same id.")
-        return redirect("admin:webhooks_message_change", message_id)
-
-    @admin.display(description="Message")
-    def message(self, shown: Message) -> str:
-        """Its id."""
-        return shown.uid
-
-    @admin.display(description="Receiver")
-    def receiver(self, shown: Message) -> str:
-        """Where it goes."""
-        return str(shown.webhook)
-
-    @admin.display(description="Event")
-    def kind_(self, shown: Message) -> str:
-        """What it tells."""
-        return shown.kind
-
-    @admin.display(description="State")
-    def stand(self, shown: Message) -> SafeString:
-        """What became of it."""
-        state = State(shown.state)
-        return badges.badge(state.label, TONES[state])
-
-    @admin.display(description="Tries")
-    def tried(self, shown: Message) -> str:
-        """How often it was sent."""
-        return str(shown.tries)
-
-    @admin.display(description="Made")
-    def made(self, shown: Message) -> SafeString:
-        """When it was made."""
-        return ago(shown.created_at)
+        return format_html(
+            '<a class="text-primary-600" href="{}?webhook={}">messages</a>', link, shown.pk
+        )

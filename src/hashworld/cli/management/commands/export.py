@@ -9,6 +9,8 @@ from django.core.management.base import CommandParser
 
 from hashworld.cli.cluster import Cluster, Failed
 from hashworld.cli.command import ClusterCommand
+from hashworld.cli.numbers import number
+from hashworld.command import WRONG
 
 
 class Command(ClusterCommand):
@@ -18,7 +20,7 @@ class Command(ClusterCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which job, how, and where to."""
-        parser.add_argument("job", type=int, metavar="JOB")
+        parser.add_argument("job", type=number, metavar="JOB")
         parser.add_argument("--format", choices=("ndjson", "csv", "warc"), default="ndjson")
         parser.add_argument("-o", "--output", type=Path, metavar="FILE")
 
@@ -37,7 +39,9 @@ class Command(ClusterCommand):
         except BrokenPipeError:
             raise SystemExit(0) from None  # whoever read has enough
         except OSError as error:
-            raise Failed(f"{path or 'standard output'} cannot be written: {error}", 2) from error
+            raise Failed(
+                f"{path or 'standard output'} cannot be written: {error}", WRONG
+            ) from error
         finally:
             if draft:
                 draft.unlink(missing_ok=True)

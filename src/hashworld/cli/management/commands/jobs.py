@@ -6,6 +6,7 @@ from django.core.management.base import CommandParser
 
 from hashworld.cli.cluster import Cluster, pages
 from hashworld.cli.command import ClusterCommand, Column, moment
+from hashworld.cli.numbers import number
 
 COLUMNS: list[Column] = [
     ("job", lambda job: str(job["id"])),
@@ -36,13 +37,13 @@ class Command(ClusterCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Which jobs."""
         add = parser.add_argument
-        add("ids", nargs="*", type=int, metavar="JOB")
+        add("ids", nargs="*", type=number, metavar="JOB")
         add("--name", help="part of the name")
         add("--owner", help="the name of the account")
         add("--tag")
         add("--since", metavar="MOMENT", help="handed in since, as 2030-01-31T12:00:00Z")
         add("--unfinished", action="store_true", help="only those with something left to do")
-        add("--limit", type=int, default=50, help="how many, 50 unless told")
+        add("--limit", type=number, default=50, help="how many, 50 unless told")
 
     def act(self, cluster: Cluster, options: dict[str, Any]) -> None:
         """Show them."""

@@ -6,6 +6,7 @@ from django.core.management.base import CommandParser
 
 from hashworld.cli.cluster import Cluster, Failed
 from hashworld.cli.command import ClusterCommand, Column, moment
+from hashworld.command import WRONG
 
 COLUMNS: list[Column] = [
     ("node", lambda node: node["name"]),
@@ -39,6 +40,6 @@ class Command(ClusterCommand):
             self.show(cluster.nodes(), COLUMNS, options)
             return
         if options["node"] is None:
-            raise Failed(f"Name the node to {options['verb']}.", 2)
+            raise Failed(f"Name the node to {options['verb']}.", WRONG)
         told = cluster.tell_node(options["node"], options["verb"], options["reason"])
         self.show([told], COLUMNS, options)

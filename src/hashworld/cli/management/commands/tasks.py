@@ -6,6 +6,7 @@ from django.core.management.base import CommandParser
 
 from hashworld.cli.cluster import Cluster, pages
 from hashworld.cli.command import ClusterCommand, Column, moment
+from hashworld.cli.numbers import number
 from hashworld.tasks.states import State
 
 COLUMNS: list[Column] = [
@@ -28,8 +29,8 @@ class Command(ClusterCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Which tasks."""
         add = parser.add_argument
-        add("ids", nargs="*", type=int, metavar="TASK")
-        add("--job", type=int)
+        add("ids", nargs="*", type=number, metavar="TASK")
+        add("--job", type=number)
         add("--state", action="append", choices=[state.name.lower() for state in State])
         add("--host")
         add("--code", type=int, choices=range(1, 6), help="the class of the HTTP status")
@@ -37,7 +38,7 @@ class Command(ClusterCommand):
         add("--owner", help="the name of the job's account")
         add("--tag")
         add("--since", metavar="MOMENT", help="of jobs since, as 2030-01-31T12:00:00Z")
-        add("--limit", type=int, default=50, help="how many, 50 unless told")
+        add("--limit", type=number, default=50, help="how many, 50 unless told")
 
     def act(self, cluster: Cluster, options: dict[str, Any]) -> None:
         """Show them."""

@@ -6,7 +6,8 @@ from django.core.management.base import CommandParser
 
 from hashworld.cli.cluster import Cluster, Failed
 from hashworld.cli.command import ClusterCommand, Column, moment
-from hashworld.cli.local import WRONG
+from hashworld.cli.numbers import number
+from hashworld.command import WRONG
 from hashworld.verbs.rights import Scope
 
 COLUMNS: list[Column] = [
@@ -33,7 +34,7 @@ class Command(ClusterCommand):
         add("verb", nargs="?", choices=("issue", "revoke", "node"))
         add("name", nargs="?", metavar="NAME|TOKEN|NODE")
         add("--scope", action="append", choices=[scope.value for scope in Scope])
-        add("--days", type=int, help="how long it lasts; for ever unless told")
+        add("--days", type=number, help="how long it lasts; for ever unless told")
 
     def act(self, cluster: Cluster, options: dict[str, Any]) -> None:
         """Do it; a secret is printed once and kept nowhere."""

@@ -6,6 +6,7 @@ from django.core.management.base import CommandParser
 
 from hashworld.cli.cluster import Cluster
 from hashworld.cli.command import ClusterCommand
+from hashworld.cli.numbers import number
 
 
 class Command(ClusterCommand):
@@ -15,7 +16,7 @@ class Command(ClusterCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which task."""
-        parser.add_argument("task", type=int, metavar="TASK")
+        parser.add_argument("task", type=number, metavar="TASK")
 
     def act(self, cluster: Cluster, options: dict[str, Any]) -> None:
         """Tell it."""

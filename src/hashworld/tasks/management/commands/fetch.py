@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError, ProgrammingError
 from rich.console import Console
 
+from hashworld.command import WRONG, TerseCommand
 from hashworld.tasks import display, lines, progress, report
 from hashworld.tasks.errors import ContentDamaged, InvalidInput
 from hashworld.tasks.export import export
@@ -23,7 +24,7 @@ from hashworld.tasks.spec import METHODS, JobSpec
 from hashworld.tasks.submit import submit
 from hashworld.tasks.taken import LineError, Submission
 
-SOME_FAILED, BAD_INPUT, NO_NODE, INTERRUPTED = 1, 2, 3, 130
+SOME_FAILED, NO_NODE, INTERRUPTED = 1, 3, 130
 #: So many refused lines are shown.
 SHOWN_LINES = 20
 
@@ -37,14 +38,13 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(TerseCommand):
     """Hand in URLs, show how they fare, and tell how they ended."""
 
     help = "Fetch URLs and wait for them: given one by one, or as a list, one URL a line."
-    requires_system_checks = ()
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        """With a usage of one line, so that a wrong option is told in few words."""
+        """With the sources of URLs in its usage, of which one is needed."""
         return super().create_parser(
             prog_name,
             subcommand,
@@ -65,6 +65,7 @@ class Command(BaseCommand):
         add("--header", action="append", type=_header, default=[], metavar="'NAME: VALUE'")
         add("--max-attempts", type=int, default=4, help="tries for each URL, 4 unless told")
         add("--duplicates", choices=Duplicates.values, default=Duplicates.KEEP.value)
+        add("--keep-days", type=int, metavar="DAYS", help="kept so long after its end; 0 for ever")
         add("--timeout", type=float, help="seconds for one URL in all, redirects included")
         add("--json", action="store_true", help="one JSON object a task on standard output")
         add("--output", type=Path, metavar="DIR", help="write bodies and index.jsonl to a folder")
@@ -77,7 +78,7 @@ class Command(BaseCommand):
         try:
             submission = self._run(options, wait)
         except InvalidInput as error:
-            raise CommandError(str(error), returncode=BAD_INPUT) from error
+            raise CommandError(str(error), returncode=WRONG) from error
         except NoNodeAlive as error:
             hint = f"{error}: start one with `make run`"
             raise CommandError(hint, returncode=NO_NODE) from error
@@ -194,6 +195,7 @@ def _spec(options: dict[str, Any]) -> JobSpec:
         priority=labels[options["priority"]],
         duplicates=options["duplicates"],
         max_attempts=options["max_attempts"],
+        keep_days=options["keep_days"],
         limits={} if timeout is None else {"total_timeout": timeout},
     )
 
