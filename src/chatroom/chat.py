@@ -76,7 +76,7 @@ class Chat:
     ) -> None:
         self.bus = bus
         self.limits = limits
-        self.services = Services()
+        self.services = Services(_log_failure)
         self.hub = Hub(self.services, limits, frame)
         self.work = Work()
         self.exchange = Exchange(self.hub, bus, self.work, limits)
@@ -417,6 +417,10 @@ class Chat:
     def people(self) -> Mapping[str, Mapping[int, str]]:
         """Who is in which rooms here; inboxes are nobody's business."""
         return {room: self.hub.people(room) for room in self.hub.rooms() if room[0] != "~"}
+
+
+def _log_failure(hook: str, error: Exception) -> None:
+    log.error("%s failed", hook, exc_info=error)
 
 
 def _raw(entries: Sequence[Numbered]) -> tuple[Raw, ...]:
