@@ -79,7 +79,7 @@ class Commands(Service):
             "resume": partial(self._act, cluster.resume, number=False),
         }
         chat.commands = KNOWN
-        chat.may_see_job = cluster.job
+        chat.admission.may_see_job = cluster.job
 
     def on_message(self, client: str, room: str, text: str, ref: str) -> bool:
         """Take what begins with a slash; a wrong command is refused with one line that helps."""
@@ -88,7 +88,7 @@ class Commands(Service):
         name, arguments = parse(text)
         spoken = Spoken(
             self._chat.hub.clients[client],
-            self._chat.standings[client].claims.token,
+            self._chat.admission.token(client),
             *(room, text, ref, arguments),
         )
         if name == "help":

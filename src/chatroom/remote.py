@@ -18,7 +18,7 @@ from chatroom.feed import Event
 DEADLINE = 15.0
 #: Seconds for which events wait for a server that may just be starting.
 PATIENCE = 30.0
-_KEEPALIVE = (
+_KEEPALIVE: tuple[tuple[str, int | str], ...] = (
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
@@ -147,12 +147,10 @@ class RemoteEvents:
 def _channel(address: str, tls: Tls | None) -> grpc.aio.Channel:
     if tls is None:
         return grpc.aio.insecure_channel(address, options=_KEEPALIVE)
-    options = [*_KEEPALIVE]
-    if tls.name:
-        options.append(("grpc.ssl_target_name_override", tls.name))
+    name = (("grpc.ssl_target_name_override", tls.name),) if tls.name else ()
     pair = (tls.key.encode(), tls.cert.encode()) if tls.cert else (None, None)
     credentials = grpc.ssl_channel_credentials(tls.ca.encode(), *pair)
-    return grpc.aio.secure_channel(address, credentials, options=options)
+    return grpc.aio.secure_channel(address, credentials, options=(*_KEEPALIVE, *name))
 
 
 def _metadata(token: str) -> tuple[tuple[str, str], ...]:
