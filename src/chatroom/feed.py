@@ -25,7 +25,7 @@ PROGRESS_RATE, PROGRESS_BURST = 0.2, 2
 ERRORS_RATE, ERRORS_BURST = 0.05, 5
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0
 #: A source that held for so long was well: its next absence is a new one.
-WELL_AFTER = 60.0
+WELL_AFTER = 120.0
 
 _TONES = {
     "node.suspected": "warn",

@@ -17,7 +17,7 @@ from chatroom.feed import Event
 #: Seconds for one call.
 DEADLINE = 15.0
 #: Seconds for which events wait for a server that may just be starting.
-PATIENCE = 30.0
+PATIENCE = 60.0
 _KEEPALIVE: tuple[tuple[str, int | str], ...] = (
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.max_reconnect_backoff_ms", 5_000),

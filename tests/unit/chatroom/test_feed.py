@@ -93,7 +93,7 @@ async def test_an_absence_of_the_source_is_told_once(monkeypatch, caplog):
 
 async def test_a_source_that_held_for_long_is_told_to_be_away_again(monkeypatch, caplog):
     monkeypatch.setattr("chatroom.feed.FIRST_DELAY", 0.01)
-    minutes = itertools.count(step=61.0)
+    minutes = itertools.count(step=121.0)
     bus = MemoryBus(Store(DEFAULT))
     bus.up = True
     source = Written(None, None, None)
