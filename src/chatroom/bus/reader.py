@@ -9,6 +9,7 @@ from typing import Any
 from chatroom.bus import NOTHING, PRESENT_FOR, REFRESH_EVERY, Listener
 from chatroom.bus.link import AWAY, PREFIX, Link, key
 from chatroom.core.hub import Numbered, order
+from chatroom.work import end
 
 #: Milliseconds for which one read waits: less than a silent server is given.
 BLOCK = 2000
@@ -43,9 +44,7 @@ class Reader:
 
     async def stop(self) -> None:
         """Read no more, and say goodbye."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         try:
             if self._link.up:
                 await self._depart()
