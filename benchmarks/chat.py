@@ -6,21 +6,14 @@ chatroom alone, a reader that stands still, and thousands of idle connections.
 """
 
 import argparse
-import asyncio
 import json
 import os
-import re
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,181 +21,25 @@ import psutil
 import redis
 import uvloop
 
-from benchmarks.crowd import Member, Tally, gather, stamped, text_frame
-from hashworld.api import tickets
+from benchmarks.talk import (
+    KEY,
+    ORIGIN,
+    ChannelsSpeech,
+    ChatroomSpeech,
+    Outcome,
+    Speech,
+    idle,
+    stall,
+    talk,
+)
 from tests.services.redis import Redis
 from tests.services.service import comes_true, free_port
 
-ORIGIN = "http://bench.example"
-KEY = "a secret of the benchmark"
-ROOM = "#bench"
-SPEAKERS = 8
-#: Of so many clients the latency of every message is measured.
-MEASURED = 50
-PADDING = "x" * 80
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a crowd heard. Times are milliseconds."""
-
-    deliveries_per_s: float
-    p50_ms: float
-    p99_ms: float
-    lost: int
-
-
-class ChatroomSpeech:
-    """How one speaks to the chatroom."""
-
-    settles = b'"t":"joined"'
-
-    def greeting(self, number: int) -> list[bytes]:
-        ticket = tickets.sign(
-            KEY, time.time(), id=number + 1, name=f"p{number}", groups=["viewer"], superuser=False
-        )
-        hello = {"t": "hello", "ticket": ticket}
-        join = {"t": "join", "room": ROOM, "ref": "j"}
-        return [json.dumps(hello).encode(), json.dumps(join).encode()]
-
-    def message(self, number: int) -> bytes:
-        text = f"{stamped().decode()} {PADDING} by {number}."
-        return json.dumps({"t": "say", "room": ROOM, "text": text}).encode()
-
-
-class ChannelsSpeech:
-    """How one speaks to the room of Channels: without rooms, tickets or numbers."""
-
-    settles = b""
-
-    def greeting(self, number: int) -> list[bytes]:
-        return []
-
-    def message(self, number: int) -> bytes:
-        return stamped() + f" {PADDING} by {number}.".encode()
-
-
-Speech = ChatroomSpeech | ChannelsSpeech
-
-
-async def talk(speech: Speech, port: int, clients: int, seconds: float) -> Outcome:
-    """A crowd that talks for so long."""
-    tally = Tally()
-    members = await _gather(speech, port, clients, tally)
-    outcome = await _measure(speech, members, tally, seconds)
-    for member in members:
-        member.transport.abort()
-    return outcome
-
-
-async def _gather(speech: Speech, port: int, clients: int, tally: Tally) -> list[Member]:
-    def make(number: int, tally: Tally) -> Member:
-        member = Member(tally, "/ws/", ORIGIN, speech.greeting(number))
-        member.until = speech.settles
-        return member
-
-    members = await gather(clients, ("127.0.0.1", port), make, tally)
-    await asyncio.sleep(2)  # whoever came last is in the room
-    return members
-
-
-async def _measure(speech: Speech, members: list[Member], tally: Tally, seconds: float) -> Outcome:
-    before = [member.count for member in members]
-    tally.delivered, tally.latencies = 0, []
-    sent, end = 0, time.monotonic() + seconds
-
-    def following(number: int) -> bytes | None:
-        nonlocal sent
-        if time.monotonic() > end:
-            return None
-        sent += 1
-        return speech.message(number)
-
-    for member in members[:MEASURED]:
-        member.measures = True
-    began = time.monotonic()
-    for number, member in enumerate(members[:SPEAKERS]):
-        member.own = f" by {number}.".encode()
-        member.again = partial(following, number)
-        member.send()
-    await asyncio.sleep(seconds)
-    rate = tally.delivered / (time.monotonic() - began)
-    await _drained(tally, sent * len(members))
-    heard = sum(member.count for member in members) - sum(before)
-    median, slow = (round(1e3 * cut, 1) for cut in cuts(tally.latencies))
-    return Outcome(round(rate), median, slow, sent * len(members) - heard)
-
-
-def cuts(latencies: list[float]) -> tuple[float, float]:
-    """The 50th and the 99th of a hundred."""
-    hundred = statistics.quantiles(latencies, n=100)
-    return hundred[49], hundred[98]
-
-
-async def _drained(tally: Tally, wanted: int) -> None:
-    """Wait until all has come, or nothing comes any more."""
-    last = -1
-    while tally.delivered < wanted and tally.delivered != last:
-        last = tally.delivered
-        await asyncio.sleep(10)
-
-
-async def stall(port: int, clients: int, rate: float) -> dict[str, Any]:
-    """A paced talk without and with a member that reads nothing: p99 of the others, and how soon
-    it was put out."""
-    speech, tally = ChatroomSpeech(), Tally()
-    members = await _gather(speech, port, clients, tally)
-    for member in members[:MEASURED]:
-        member.measures = True
-    still = members[-1]
-
-    async def pace(seconds: float) -> float:
-        tally.latencies = []
-        end, number = time.monotonic() + seconds, 0
-        while time.monotonic() < end and not _put_out(port):
-            for _ in range(int(rate)):
-                members[number % SPEAKERS].transport.write(text_frame(speech.message(number)))
-                number += 1
-                await asyncio.sleep(1 / rate)
-        await asyncio.sleep(1)
-        return round(1e3 * cuts(tally.latencies)[1], 1)
-
-    alone = await pace(10)
-    still.transport.pause_reading()
-    began = time.monotonic()
-    beside = await pace(40)
-    seconds = time.monotonic() - began - 1
-    out = _put_out(port)
-    for member in members:
-        member.transport.abort()
-    return {
-        "stalled_put_out_s": round(seconds, 1) if out else None,
-        "p99_ms_without_stalled": alone,
-        "p99_ms_with_stalled": beside,
-    }
-
-
-async def idle(
-    port: int, process: psutil.Process, connections: int, seconds: float
-) -> dict[str, Any]:
-    """So many connections in a room that say nothing."""
-    before = process.memory_info().rss
-    tally = Tally()
-    members = await _gather(ChatroomSpeech(), port, connections, tally)
-    await asyncio.sleep(seconds)
-    held = len(members) - tally.closed
-    each = (process.memory_info().rss - before) / 1024 / connections
-    for member in members:
-        member.transport.abort()
-    return {"idle_connections": held, "kb_per_idle_connection": round(each, 1)}
-
-
-def _put_out(port: int) -> bool:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-        text = answer.read().decode()
-    found = re.search(r"^chatroom_put_out_total (\d+)", text, re.MULTILINE)
-    return found is not None and int(found[1]) > 0
+#: Seconds that idle connections are held: longer than the server waits for a pong.
+IDLE = 25.0
+#: Messages a second beside a stalled reader.
+RATE = 20.0
 
 
 @contextmanager
@@ -277,9 +114,9 @@ def run(clients: int, seconds: float, connections: int) -> dict[str, Any]:
                 "channels_lost": sum(one.lost for one in theirs),
             }
             with _fresh(chatroom, servers) as (port, _):
-                figures |= uvloop.run(stall(port, clients, 20))
+                figures |= uvloop.run(stall(port, clients, RATE))
             with _fresh(chatroom, servers) as (port, process):
-                figures |= uvloop.run(idle(port, process, connections, 35))
+                figures |= uvloop.run(idle(port, process, connections, IDLE))
             return figures
         finally:
             servers.stop()

@@ -12,12 +12,12 @@ from chatroom import config, logs
 from chatroom.bus import Bus
 from chatroom.bus.memory import MemoryBus, Store
 from chatroom.chat import Chat
-from chatroom.cluster import RemoteCluster
 from chatroom.commands import Commands
 from chatroom.config import Config
 from chatroom.connection import frame
-from chatroom.feed import Feed, RemoteEvents, Source
+from chatroom.feed import Feed, Source
 from chatroom.gateway import Gateway
+from chatroom.remote import RemoteCluster, RemoteEvents
 
 log = logging.getLogger("chatroom")
 
@@ -71,7 +71,7 @@ def _connect(chat: Chat, chosen: Config, closing: AsyncExitStack) -> Feed | None
     """Commands over gRPC; events from Redis or over gRPC, where there is either."""
     source: Source | None = None
     if chosen.rpc:
-        cluster = RemoteCluster(chosen.rpc)
+        cluster = RemoteCluster(chosen.rpc, chosen.rpc_tls)
         closing.push_async_callback(cluster.close)
         chat.services.register("commands", Commands(chat, chat.work, cluster))
         if chosen.token:

@@ -1,154 +1,70 @@
-"""HashWorld over gRPC; see `chatroom.commands.Cluster` and communicate.proto."""
+"""HashWorld, as far as the chatroom needs it; `chatroom.remote` reaches it over gRPC."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
-
-import grpc
-
-from chatroom import communicate_pb2 as pb
-from chatroom import communicate_pb2_grpc as services
-from chatroom.commands import Fetched, JobState
-from chatroom.core.errors import Code, Refused, Unavailable
-
-#: Seconds for one call.
-DEADLINE = 15.0
-_KEEPALIVE = (
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
-)
-_CODES = {
-    grpc.StatusCode.PERMISSION_DENIED: Code.FORBIDDEN,
-    grpc.StatusCode.UNAUTHENTICATED: Code.FORBIDDEN,
-    grpc.StatusCode.NOT_FOUND: Code.NOT_FOUND,
-    grpc.StatusCode.INVALID_ARGUMENT: Code.BAD,
-    grpc.StatusCode.FAILED_PRECONDITION: Code.BAD,
-    grpc.StatusCode.ALREADY_EXISTS: Code.BAD,
-    grpc.StatusCode.ABORTED: Code.BAD,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Code.TOO_MANY,
-    grpc.StatusCode.DEADLINE_EXCEEDED: Code.TIMEOUT,
-}
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 
-class RemoteCluster:
-    """The cluster behind one address, "host:port"."""
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A job that was handed in."""
 
-    def __init__(self, address: str) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=_KEEPALIVE)
-        self._tasks: Any = services.TasksStub(self._channel)  # type: ignore[no-untyped-call]
-        self._beats: Any = services.HeartBeatsStub(self._channel)  # type: ignore[no-untyped-call]
+    job: int
+    accepted: int
+    refusals: Sequence[str] = ()
 
-    async def close(self) -> None:
-        """Let go of the connection."""
-        await self._channel.close()
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """How a job stands; counts are tasks."""
+
+    id: int
+    name: str
+    total: int
+    succeeded: int
+    failed: int
+    killed: int
+    finished: bool
+    note: str = ""
+
+    @property
+    def done(self) -> int:
+        """How many are at their end."""
+        return self.succeeded + self.failed + self.killed
+
+
+class Cluster(Protocol):
+    """HashWorld, as far as commands need it; `token` is the speaker's.
+
+    Everything raises Refused with what HashWorld says against it, and Unavailable.
+    """
 
     async def fetch(self, token: str, urls: Sequence[str], name: str) -> Fetched:
-        """See Cluster."""
-        submission = pb.Submission(options=pb.JobOptions(name=name), target=urls)
-        told = await self._call(self._tasks.CreateTasks, iter([submission]), token)
-        refusals = [f"{refusal.target}: {refusal.reason}" for refusal in told.refusals]
-        return Fetched(told.job, told.accepted, refusals)
+        """Hand in a job."""
 
     async def job(self, token: str, job: int) -> JobState:
-        """See Cluster."""
-        return _state(await self._call(self._tasks.GetJob, pb.JobID(id=job), token))
+        """How a job stands."""
 
-    async def watch(self, token: str, job: int) -> AsyncIterator[JobState]:
-        """See Cluster."""
-        call = self._tasks.WatchTasks(pb.Watch(job=job), metadata=_metadata(token))
-        try:
-            async for progress in call:
-                if progress.HasField("job"):
-                    yield _state(progress.job)
-        except grpc.aio.AioRpcError as error:
-            raise _refusal(error) from error
+    def watch(self, token: str, job: int) -> AsyncIterator[JobState]:
+        """A job's states until it is finished."""
 
     async def kill(self, token: str, job: int, reason: str) -> str:
-        """See Cluster."""
-        return await self._act(self._tasks.KillJob, pb.JobID(id=job, reason=reason), token)
+        """Kill a job; what was done."""
 
     async def retry(self, token: str, job: int, reason: str) -> str:
-        """See Cluster."""
-        return await self._act(self._tasks.RetryJob, pb.JobID(id=job, reason=reason), token)
+        """Run a job's failed tasks again; what was done."""
 
     async def why(self, token: str, task: int) -> Sequence[tuple[str, str]]:
-        """See Cluster."""
-        told = await self._call(self._tasks.Why, pb.ID(id=[str(task)]), token)
-        pairs = (("Why", told.sentence), ("What helps", told.remedy))
-        return [(label, text) for label, text in pairs if text]
+        """Why a task is where it is: labels and sentences."""
 
     async def nodes(self, token: str) -> Sequence[tuple[str, str]]:
-        """See Cluster."""
-        told = await self._call(self._beats.ListNodes, pb.NodeQuery(), token)
-        return [(node.name, _node(node)) for node in told.node]
+        """The nodes by name, and how they stand."""
 
     async def drain(self, token: str, node: str, reason: str) -> str:
-        """See Cluster."""
-        return await self._act(self._beats.DrainNode, pb.NodeID(name=node, reason=reason), token)
+        """Drain a node; what was done."""
 
     async def pause(self, token: str, host: str, reason: str) -> str:
-        """See Cluster."""
-        asked = pb.HostCommand(host=host, reason=reason)
-        return await self._act(self._tasks.PauseHost, asked, token)
+        """Pause a host; what was done."""
 
     async def resume(self, token: str, host: str, reason: str) -> str:
-        """See Cluster."""
-        asked = pb.HostCommand(host=host, reason=reason)
-        return await self._act(self._tasks.ResumeHost, asked, token)
-
-    async def events(self, token: str, after: int) -> AsyncIterator[Any]:
-        """HashWorld's events after a number, for ever."""
-        asked = pb.EventQuery(after=after)
-        call = self._tasks.WatchEvents(asked, metadata=_metadata(token))
-        try:
-            async for event in call:
-                yield event
-        except grpc.aio.AioRpcError as error:
-            raise _refusal(error) from error
-
-    async def _act(self, method: Callable[..., Awaitable[Any]], asked: Any, token: str) -> str:
-        outcome = await self._call(method, asked, token)
-        if not outcome.ok:
-            raise Refused(Code.BAD, outcome.text)
-        return str(outcome.text)
-
-    async def _call(self, method: Callable[..., Awaitable[Any]], asked: Any, token: str) -> Any:
-        try:
-            return await method(asked, metadata=_metadata(token), timeout=DEADLINE)
-        except grpc.aio.AioRpcError as error:
-            raise _refusal(error) from error
-
-
-def _metadata(token: str) -> tuple[tuple[str, str], ...]:
-    return (("authorization", f"Bearer {token}"),)
-
-
-def _refusal(error: grpc.aio.AioRpcError) -> Refused:
-    code = _CODES.get(error.code())
-    if code is None:
-        return Unavailable("HashWorld's remote calls cannot be reached; try again")
-    return Refused(code, error.details() or "HashWorld refused")
-
-
-def _state(job: Any) -> JobState:
-    note = job.pause_reason or ("The job is paused" if job.paused else "")
-    return JobState(
-        job.id,
-        job.name,
-        job.total,
-        job.succeed,
-        job.runtime_error,
-        job.killed,
-        job.finished_at > 0,
-        note or (f"wanted: {job.wanted}" if job.wanted else ""),
-    )
-
-
-def _node(node: Any) -> str:
-    parts = [node.standing]
-    if node.master:
-        parts.append("master")
-    parts.append(f"{node.in_flight:,} of {node.max_tasks:,} in flight")
-    parts.append(f"CPU {node.cpu_percent:.0f} %")
-    if node.paused:
-        parts.append(f"paused {node.pause_reason}".strip())
-    return ", ".join(parts)
+        """Resume a host; what was done."""

@@ -4,16 +4,17 @@ import asyncio
 import shlex
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
-from typing import Protocol
 
 import msgspec
 
+from chatroom.cards import job_card, job_link
 from chatroom.chat import Chat
+from chatroom.cluster import Cluster, JobState
 from chatroom.core.errors import Code, Refused, Unavailable
 from chatroom.core.hub import Client
 from chatroom.core.messages import Card, Command, Done, Failed, Line, Told, encode
@@ -39,71 +40,6 @@ KNOWN = (
     Command("resume", "/resume HOST", "Fetch from a paused host again."),
     Command("help", "/help", "What can be typed here."),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A job that was handed in."""
-
-    job: int
-    accepted: int
-    refusals: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class JobState:
-    """How a job stands; counts are tasks."""
-
-    id: int
-    name: str
-    total: int
-    succeeded: int
-    failed: int
-    killed: int
-    finished: bool
-    note: str = ""
-
-    @property
-    def done(self) -> int:
-        """How many are at their end."""
-        return self.succeeded + self.failed + self.killed
-
-
-class Cluster(Protocol):
-    """HashWorld, as far as commands need it; `token` is the speaker's.
-
-    Everything raises Refused with what HashWorld says against it, and Unavailable.
-    """
-
-    async def fetch(self, token: str, urls: Sequence[str], name: str) -> Fetched:
-        """Hand in a job."""
-
-    async def job(self, token: str, job: int) -> JobState:
-        """How a job stands."""
-
-    def watch(self, token: str, job: int) -> AsyncIterator[JobState]:
-        """A job's states until it is finished."""
-
-    async def kill(self, token: str, job: int, reason: str) -> str:
-        """Kill a job; what was done."""
-
-    async def retry(self, token: str, job: int, reason: str) -> str:
-        """Run a job's failed tasks again; what was done."""
-
-    async def why(self, token: str, task: int) -> Sequence[tuple[str, str]]:
-        """Why a task is where it is: labels and sentences."""
-
-    async def nodes(self, token: str) -> Sequence[tuple[str, str]]:
-        """The nodes by name, and how they stand."""
-
-    async def drain(self, token: str, node: str, reason: str) -> str:
-        """Drain a node; what was done."""
-
-    async def pause(self, token: str, host: str, reason: str) -> str:
-        """Pause a host; what was done."""
-
-    async def resume(self, token: str, host: str, reason: str) -> str:
-        """Resume a host; what was done."""
 
 
 @dataclass(slots=True)
@@ -143,7 +79,7 @@ class Commands(Service):
             "resume": partial(self._act, cluster.resume, number=False),
         }
         chat.commands = KNOWN
-        chat.may_see_job = cluster.job
+        chat.admission.may_see_job = cluster.job
 
     def on_message(self, client: str, room: str, text: str, ref: str) -> bool:
         """Take what begins with a slash; a wrong command is refused with one line that helps."""
@@ -152,7 +88,7 @@ class Commands(Service):
         name, arguments = parse(text)
         spoken = Spoken(
             self._chat.hub.clients[client],
-            self._chat.standings[client].claims.token,
+            self._chat.admission.token(client),
             *(room, text, ref, arguments),
         )
         if name == "help":
@@ -290,32 +226,3 @@ def number_of(spoken: Spoken, what: str) -> int:
     if not (given.isascii() and given.isdigit()) or len(given) > 18:
         raise Refused(Code.BAD, f"{spoken.arguments[0]!r} is not the number of a {what}")
     return int(given)
-
-
-def job_link(job: int) -> str:
-    """A job's page in the admin."""
-    return f"/admin/tasks/job/{job}/change/"
-
-
-def job_card(state: JobState) -> Card:
-    """A job as a card; every later one of the same job takes its place."""
-    if not state.finished:
-        title, tone = "running", "info"
-    elif state.failed or state.killed:
-        title, tone = ("killed", "warn") if not state.failed else ("finished with failures", "bad")
-    else:
-        title, tone = "succeeded", "good"
-    counts = (("succeeded", state.succeeded), ("failed", state.failed), ("killed", state.killed))
-    said = ", ".join(f"{count:,} {word}" for word, count in counts if count)
-    done = f"{state.done:,} of {state.total:,} done" + (f": {said}" if said else "")
-    lines = [Line("Progress", done)]
-    if state.note:
-        lines.append(Line("Note", state.note))
-    return Card(
-        f"Job {state.id} {title}",
-        tone,
-        tuple(lines),
-        job_link(state.id),
-        f"job-{state.id}",
-        round(100 * state.done / state.total, 1) if state.total else None,
-    )

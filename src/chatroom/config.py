@@ -16,6 +16,16 @@ class ConfigInvalid(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """How the remote calls are reached; certificates and key are PEM text."""
+
+    ca: str  # whom the server's certificate must be of
+    cert: str = ""  # our own, where the server wants one
+    key: str = ""
+    name: str = ""  # what the server's certificate says, if not the host that is called
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What the environment says."""
 
@@ -31,6 +41,7 @@ class Config:
     log_level: str
     log_format: str
     limits: Limits
+    rpc_tls: Tls | None = None  # None: remote calls go in plain text
 
 
 def read(environment: Mapping[str, str]) -> Config:
@@ -51,6 +62,7 @@ def read(environment: Mapping[str, str]) -> Config:
         log_level=values.choice("LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
         log_format=values.choice("LOG_FORMAT", ("console", "json")),
         limits=values.limits("CHATROOM_LIMIT_"),
+        rpc_tls=values.tls("CHATROOM_RPC_TLS"),
     )
     if wrong:
         raise ConfigInvalid("".join(f"\n  {line}" for line in wrong))
@@ -93,6 +105,16 @@ class _Values:
             if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
                 self._wrong.append(f"{name}: {origin!r} is not like https://hw.example")
         return found
+
+    def tls(self, prefix: str) -> Tls | None:
+        tls = Tls(*(self.text(f"{prefix}_{name}") for name in ("CA", "CERT", "KEY", "NAME")))
+        if bool(tls.cert) != bool(tls.key):
+            self._wrong.append(f"{prefix}_CERT and {prefix}_KEY: one needs the other")
+        if tls.ca:
+            return tls
+        if tls.cert or tls.key or tls.name:
+            self._wrong.append(f"{prefix}_CA: without it remote calls go in plain text")
+        return None
 
     def choice(self, name: str, choices: tuple[str, ...]) -> str:
         value = self.text(name, choices[0])

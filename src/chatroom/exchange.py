@@ -7,23 +7,12 @@ from functools import partial
 from msgspec import Raw
 
 from chatroom.bus import Bus
+from chatroom.core.between import Answer, Ask, BetweenInstances, Drop, Gone
 from chatroom.core.errors import Code, Refused
 from chatroom.core.hub import Client, Hub
 from chatroom.core.limits import Limits
-from chatroom.core.messages import (
-    Answer,
-    Answered,
-    Ask,
-    Asked,
-    BetweenInstances,
-    Drop,
-    Failed,
-    Gone,
-    Present,
-    Reply,
-    Request,
-    encode,
-)
+from chatroom.core.messages import Answered, Asked, Failed, Present, encode
+from chatroom.core.requests import Reply, Request
 from chatroom.core.services import Service
 from chatroom.core.sessions import Questions, Session, Sessions, home
 from chatroom.work import Work

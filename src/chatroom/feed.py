@@ -8,9 +8,9 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from logging import DEBUG, WARNING
 from typing import Any, Protocol
 
-import msgspec
 from msgspec import Struct
 
 from chatroom.bus import Bus
@@ -24,6 +24,8 @@ OPS_RATE, OPS_BURST = 1.0, 20
 PROGRESS_RATE, PROGRESS_BURST = 0.2, 2
 ERRORS_RATE, ERRORS_BURST = 0.05, 5
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0
+#: A source that held for so long was well: its next absence is a new one.
+WELL_AFTER = 120.0
 
 _TONES = {
     "node.suspected": "warn",
@@ -99,15 +101,19 @@ class Feed:
         self._clock = clock
 
     async def run(self) -> None:
-        """For ever; after an error it goes on where it was."""
+        """For ever; after an error it goes on where it was. Each absence is logged once."""
         delay = FIRST_DELAY
         while True:
+            began = self._clock()
             try:
                 async for event in self._source.after(await self.position()):
                     await self.take(event)
                     delay = FIRST_DELAY
             except Refused as error:
-                log.warning("the cluster's events are away: %s", error)
+                if self._clock() - began > WELL_AFTER:
+                    delay = FIRST_DELAY
+                level = WARNING if delay == FIRST_DELAY else DEBUG
+                log.log(level, "the cluster's events are away: %s", error)
             await asyncio.sleep(delay)
             delay = min(2 * delay, LONGEST_DELAY)
 
@@ -148,17 +154,3 @@ def card_of(event: Event) -> Card:
         done = sum(data.get(state, 0) for state in ("succeed", "runtime_error", "killed"))
         percent = round(100 * done / data["total"], 1)
     return Card(event.text or event.kind, tone, (), link, key, percent)
-
-
-class RemoteEvents:
-    """Events over gRPC, for where there is no Redis."""
-
-    def __init__(self, cluster: Any, token: str) -> None:
-        self._cluster = cluster
-        self._token = token
-
-    async def after(self, number: int) -> AsyncIterator[Event]:
-        """See Source."""
-        async for event in self._cluster.events(self._token, number):
-            data = msgspec.json.decode(event.data) if event.data else {}
-            yield Event(event.id, event.kind, event.text, event.at, event.job, event.node, data)

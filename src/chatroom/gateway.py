@@ -24,8 +24,9 @@ from chatroom.config import Config
 from chatroom.connection import GuardedConnection, Outbox, frame
 from chatroom.core.errors import BadTicket, Close, Code, Refused
 from chatroom.core.hub import Client
-from chatroom.core.messages import Bye, Hello, decode, encode
+from chatroom.core.messages import Bye, encode
 from chatroom.core.rates import Rates
+from chatroom.core.requests import Hello, decode
 from chatroom.metrics import Figures
 
 PATH = "/ws/"
@@ -196,14 +197,14 @@ class Gateway:
         self._arrivals.forget(now)
         for outbox in list(self._open.values()):
             outbox.check(now)
-        for id, standing in list(self.chat.standings.items()):
-            if now > standing.until and (client := self.chat.hub.clients.get(id)):
+        for id in self.chat.admission.expired(now):
+            if client := self.chat.hub.clients.get(id):
                 self._end(client)
 
     def _end(self, client: Client) -> None:
         for connection, outbox in self._open.items():
             if outbox is client.port:
-                self.chat.standings.pop(client.id, None)
+                self.chat.admission.forget(client.id)
                 closing = _close(connection, Close.EXPIRED, "the ticket's rights have ended")
                 self.chat.work.start(closing, "closing")
                 return

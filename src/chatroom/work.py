@@ -2,12 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 from chatroom.core.errors import Refused
 
+#: Seconds after which a task that was cancelled and goes on is cancelled again.
+AGAIN = 0.5
+
 log = logging.getLogger(__name__)
+
+
+async def end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait until they have ended."""
+    left = set(tasks)
+    while left:
+        # Not once: wait_for of Python 3.11, by which the client of Redis sends, loses a
+        # cancellation that comes together with its result.
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=AGAIN)
 
 
 class Work:
@@ -25,10 +39,7 @@ class Work:
 
     async def stop(self) -> None:
         """Cancel what is left and wait for its end."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._tasks)
 
     def __len__(self) -> int:
         return len(self._tasks)

@@ -15,13 +15,13 @@ import pytest
 
 from tests.conftest import Footing, WaitUntil
 from tests.services.service import find_binary
-from tests.system.test_run import MANAGE, Running, Stage
+from tests.system.test_run import MANAGE, UP, Running, Stage
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
-NEAR = 30_000  # milliseconds
+NEAR = 60_000  # milliseconds
 MARKUP = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>'
 
 
@@ -32,10 +32,13 @@ def running(
     if footing != "embedded":
         pytest.skip("is about the embedded footing")
     stage = Stage(tmp_path_factory.mktemp("chat"))
-    here = stage.run(wait_until)
-    wait_until(lambda: here.said("chatroom ready") and here.said("remote door open"), timeout=60)
-    yield here
-    stage.clear()
+    try:
+        here = stage.start("run", "--nodes", "1")
+        for line in (UP, "node ready", "chatroom ready", "remote door open"):
+            wait_until(lambda line=line: here.said(line), timeout=200)
+        yield here
+    finally:
+        stage.clear()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chatroom.core.hub import Numbered
-from chatroom.core.messages import Since
+from chatroom.core.requests import Since
 
 #: Seconds after which those present through an instance that has died are gone, and how often
 #: an instance says that its own are still there.
@@ -60,8 +60,14 @@ class Bus(Protocol):
     """All that waits raises Unavailable while the bus is away, and Refused for what is not so."""
 
     instance: str
-    epoch: str
-    up: bool
+
+    @property
+    def epoch(self) -> str:
+        """What ids belong to: of another epoch they mean nothing."""
+
+    @property
+    def up(self) -> bool:
+        """Whether the bus can be reached."""
 
     async def start(self, listener: Listener) -> None:
         """Begin to listen; returns once the bus was reached, or told to be away."""

@@ -11,7 +11,7 @@ from chatroom.bus import MISSING, MUTED, NOTHING, STRANGER, TICKET_KEPT, Listene
 from chatroom.core.errors import Code, Refused, Unavailable
 from chatroom.core.hub import Numbered, order
 from chatroom.core.limits import Limits
-from chatroom.core.messages import Since
+from chatroom.core.requests import Since
 
 
 @dataclass(slots=True)

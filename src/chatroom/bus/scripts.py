@@ -95,3 +95,14 @@ for i = 2, #KEYS do
 end
 return 1
 """
+
+ALL = (
+    ("EPOCH", EPOCH),
+    ("PUBLISH", PUBLISH),
+    ("REMOVE", REMOVE),
+    ("RECOVER", RECOVER),
+    ("APPEAR", APPEAR),
+    ("PRESENT", PRESENT),
+    ("CREATE", CREATE),
+    ("FEED", FEED),
+)

@@ -90,12 +90,12 @@ class Hub:
         self._frame = frame
 
     def connect(self, client: Client) -> None:
-        """A client is there; raises what a service refuses it with, and then it is not."""
+        """A client is there; raises what a service refuses it with, and then it is gone."""
         self.clients[client.id] = client
         try:
-            self.services.tell("on_connect", client.id, client.person)
+            self.services.ask("on_connect", client.id, client.person)
         except Refused:
-            del self.clients[client.id]
+            self.disconnect(client.id)  # the other services were told that it came
             raise
 
     def disconnect(self, id: str) -> list[str]:
@@ -103,21 +103,21 @@ class Hub:
         client = self.clients.get(id)
         if client is None:
             return []
-        emptied = []
-        try:
-            for room in sorted(client.rooms):
-                if self.leave(client, room):
-                    emptied.append(room)
-        finally:
-            del self.clients[id]
-            self.services.tell("on_disconnect", id)
+        emptied = [room for room in sorted(client.rooms) if self.leave(client, room)]
+        del self.clients[id]
+        self.services.tell("on_disconnect", id)
         return emptied
 
     def enter(self, client: Client, room: str) -> None:
         """Begin to hold back what comes for the client, until `settle`. Again without harm."""
         if room not in client.rooms and len(client.rooms) >= self._limits.rooms:
             raise Refused(Code.TOO_MANY, f"You are in {self._limits.rooms} rooms already")
-        self.services.tell("on_join", client.id, room)
+        try:
+            self.services.ask("on_join", client.id, room)
+        except Refused:
+            if room not in client.rooms:  # the other services were told that it came
+                self.services.tell("on_leave", client.id, room)
+            raise
         here = self._rooms.setdefault(room, Room())
         here.forget(client.id)
         here.catching[client.id] = (client, [])

@@ -1,18 +1,10 @@
-"""The typed messages: what clients send, what they are sent, and what lies on the bus.
+"""What clients are sent, and what lies on the bus.
 
-Every message is a JSON object whose "t" is its type; what has a field that is not known, or lacks
-one, is refused. Decoding checks everything in one pass.
+Every message is a JSON object whose "t" is its type, and is encoded once for all who get it.
 """
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta, Struct
-
-Ref = Annotated[str, Meta(max_length=64)]
-RoomName = Annotated[str, Meta(min_length=1, max_length=64)]
-EntryId = Annotated[str, Meta(pattern=r"^[0-9]{1,20}-[0-9]{1,20}$")]
-Text = Annotated[str, Meta(min_length=1)]
+from msgspec import Struct
 
 
 class Person(Struct, frozen=True):
@@ -22,130 +14,6 @@ class Person(Struct, frozen=True):
     name: str
     groups: tuple[str, ...] = ()
     superuser: bool = False
-
-
-class Since(Struct, frozen=True, forbid_unknown_fields=True):
-    """The last message that a client has of a room, and the bus's epoch it is of."""
-
-    epoch: Annotated[str, Meta(max_length=64)]
-    id: EntryId
-
-
-class _FromClient(Struct, frozen=True, forbid_unknown_fields=True, tag_field="t", tag=str.lower):
-    pass
-
-
-class Hello(_FromClient, frozen=True):
-    """The first message; later ones renew what the ticket allows."""
-
-    ticket: Annotated[str, Meta(max_length=8192)]
-
-
-class Join(_FromClient, frozen=True):
-    """Enter a room; with `since`, get what was missed."""
-
-    room: RoomName
-    since: Since | None = None
-    ref: Ref = ""
-
-
-class Leave(_FromClient, frozen=True):
-    """Leave a room."""
-
-    room: RoomName
-    ref: Ref = ""
-
-
-class Say(_FromClient, frozen=True):
-    """Say something in a room; what begins with a slash is a command."""
-
-    room: RoomName
-    text: Text
-    ref: Ref = ""
-
-
-class Direct(_FromClient, frozen=True):
-    """Open the talk with one other person."""
-
-    person: int
-    ref: Ref = ""
-
-
-class History(_FromClient, frozen=True):
-    """Older messages of a room, before an id."""
-
-    room: RoomName
-    before: EntryId
-    ref: Ref = ""
-
-
-class Search(_FromClient, frozen=True):
-    """The messages of a room that contain a text, of those that are kept."""
-
-    room: RoomName
-    text: Annotated[str, Meta(min_length=2, max_length=100)]
-    ref: Ref = ""
-
-
-class Create(_FromClient, frozen=True):
-    """Make a private room, with oneself in it."""
-
-    room: RoomName
-    ref: Ref = ""
-
-
-class Invite(_FromClient, frozen=True):
-    """Let somebody into a private room of one's own."""
-
-    room: RoomName
-    person: int
-    ref: Ref = ""
-
-
-class Expel(_FromClient, frozen=True):
-    """Take somebody, or oneself, out of a private room."""
-
-    room: RoomName
-    person: int
-    ref: Ref = ""
-
-
-class Mute(_FromClient, frozen=True):
-    """Let a person say nothing for some seconds; 0 ends it."""
-
-    person: int
-    seconds: Annotated[int, Meta(ge=0, le=86_400)]
-    ref: Ref = ""
-
-
-class Remove(_FromClient, frozen=True):
-    """Take a message out of a room."""
-
-    room: RoomName
-    id: EntryId
-    ref: Ref = ""
-
-
-class Request(_FromClient, frozen=True):
-    """Ask another client, by its id; it answers with a `reply` of the same session."""
-
-    to: Annotated[str, Meta(max_length=64)]
-    body: msgspec.Raw
-    timeout: Annotated[float, Meta(gt=0)] = 5.0
-    ref: Ref = ""
-
-
-class Reply(_FromClient, frozen=True):
-    """The answer to a request."""
-
-    session: Annotated[str, Meta(max_length=64)]
-    body: msgspec.Raw
-
-
-FromClient = (
-    Hello | Join | Leave | Say | Direct | History | Search | Create | Invite | Expel | Mute
-    | Remove | Request | Reply
-)  # fmt: skip
 
 
 class _FromServer(Struct, frozen=True, tag_field="t", tag=str.lower, omit_defaults=True):
@@ -314,39 +182,6 @@ class Told(_FromServer, frozen=True):
     ref: str = ""
 
 
-class Ask(Struct, frozen=True, tag_field="t", tag="ask"):
-    """Between instances: a client of mine asks one of yours."""
-
-    session: str
-    asker: str
-    person: Present
-    peer: str
-    body: msgspec.Raw
-
-
-class Answer(Struct, frozen=True, tag_field="t", tag="answer"):
-    """Between instances: your client is answered."""
-
-    session: str
-    peer: str
-    body: msgspec.Raw
-
-
-class Gone(Struct, frozen=True, tag_field="t", tag="gone"):
-    """Between instances: whom your client asks is not here any more."""
-
-    session: str
-
-
-class Drop(Struct, frozen=True, tag_field="t", tag="drop"):
-    """Between instances: my client does not wait any more."""
-
-    session: str
-
-
-BetweenInstances = Ask | Answer | Gone | Drop
-
-
 class _OnBus(Struct, frozen=True, tag_field="t", tag=str.lower, omit_defaults=True):
     room: str
     at: float  # seconds since 1970, by the instance that took it
@@ -373,25 +208,13 @@ Entry = Message | Removed
 #: Who speaks for the cluster.
 CLUSTER = Present(0, "HashWorld")
 
-_decoder: msgspec.json.Decoder[FromClient] = msgspec.json.Decoder(FromClient)
 _entries: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
-_between: msgspec.json.Decoder[BetweenInstances] = msgspec.json.Decoder(BetweenInstances)
 encode = msgspec.json.Encoder().encode
-
-
-def decode(data: str | bytes) -> FromClient:
-    """A client's message; raises msgspec.DecodeError that says what is wrong with it."""
-    return _decoder.decode(data)
 
 
 def decode_entry(data: bytes) -> Entry:
     """An entry of the bus."""
     return _entries.decode(data)
-
-
-def decode_between(data: bytes) -> BetweenInstances:
-    """What another instance tells this one."""
-    return _between.decode(data)
 
 
 def numbered(id: str, data: bytes) -> bytes:

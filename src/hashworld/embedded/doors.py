@@ -46,7 +46,10 @@ def chatroom() -> Child:
 def chatroom_environment() -> dict[str, str]:
     """What the chatroom has to know of HashWorld."""
     env = settings.ENV
+    # Trusting the very certificate is enough; what it is of is nobody's business here.
+    tls = {"CHATROOM_RPC_TLS_CA_FILE": env.rpc_tls_cert} if env.rpc_tls_cert else {}
     return {
+        **tls,
         "PYTHONPATH": str(_MANAGE.parent),
         "CHATROOM_BIND": env.chat_bind,
         "CHATROOM_REDIS_URL": env.redis_url,

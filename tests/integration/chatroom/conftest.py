@@ -1,4 +1,7 @@
-"""A private Redis for the whole session, empty for each test; tests here may be coroutines."""
+"""A private Redis for the whole session, empty for each test and as the compose file runs it.
+
+Tests here may be coroutines.
+"""
 
 from collections.abc import Iterator
 
@@ -6,6 +9,7 @@ import pytest
 import redis
 
 from tests.chatting import MakeBus, in_redis, memory, run_async
+from tests.integration.chatroom.composed import ComposedRedis
 from tests.services.redis import Redis
 
 
@@ -15,8 +19,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    server = Redis(tmp_path_factory.mktemp("chat-redis"))
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposedRedis]:
+    server = ComposedRedis(tmp_path_factory.mktemp("chat-redis"))
     if server.missing():
         pytest.skip("this machine has no Redis")
     server.start()
@@ -25,9 +29,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def empty_redis(server: Redis) -> Redis:
+def empty_redis(server: ComposedRedis) -> Redis:
     server.start()
-    with redis.Redis.from_url(server.url) as client:
+    with redis.Redis.from_url(server.owners_url) as client:
         client.flushall()
     return server
 

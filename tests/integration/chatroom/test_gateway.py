@@ -88,7 +88,7 @@ async def test_a_renewal_with_another_persons_ticket_is_refused():
 
 async def test_rights_end_with_the_ticket_unless_renewed():
     async with alone() as instance, instance.visit() as ada:
-        (standing,) = instance.chat.standings.values()
+        (standing,) = instance.chat.admission._standings.values()
         instance.gateway.run_once(standing.until - 1)
         await ada.join(ROOM)
         instance.gateway.run_once(standing.until + 1)

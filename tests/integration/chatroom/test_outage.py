@@ -94,7 +94,8 @@ async def test_an_instance_that_starts_before_redis_waits_for_it(empty_redis: Re
 
 async def test_those_of_an_instance_that_is_silent_expire(empty_redis: Redis, monkeypatch):
     monkeypatch.setattr("chatroom.bus.redis.PRESENT_FOR", 1.0)
-    monkeypatch.setattr("chatroom.bus.redis.REFRESH_EVERY", 0.2)
+    monkeypatch.setattr("chatroom.bus.reader.PRESENT_FOR", 1.0)
+    monkeypatch.setattr("chatroom.bus.reader.REFRESH_EVERY", 0.2)
     monkeypatch.setattr("chatroom.presence.REFRESH_EVERY", 0.2)
     monkeypatch.setattr("chatroom.chat.REFRESH_EVERY", 0.2)
     async with running(in_redis(empty_redis.url), 2) as (here, there):
@@ -104,7 +105,7 @@ async def test_those_of_an_instance_that_is_silent_expire(empty_redis: Redis, mo
             await ada.get("presence", count=2)
             await ada.send("request", to=bob.id, body=1, ref="q", timeout=50)
             await bob.get("asked")
-            for task in there.bus._tasks:  # as if it were killed: it says nothing any more
+            for task in there.bus._reader._tasks:  # as if it were killed: it says nothing any more
                 task.cancel()
             assert (await ada.get("presence", count=1))["went"] == [2]
             assert (await ada.get("failed", ref="q"))["code"] == "gone"

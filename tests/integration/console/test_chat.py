@@ -7,8 +7,8 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
-from chatroom.client import Admin, SignInFailed
 from chatroom.core.tickets import verify
+from chatroom.signing_in import Admin, SignInFailed
 from hashworld.api import chat, tokens
 from hashworld.api.models import Token
 from hashworld.nodes import clock

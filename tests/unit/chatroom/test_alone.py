@@ -7,15 +7,6 @@ from pathlib import Path
 from tests.unit.test_architecture import SOURCE, imported, modules, tree, within
 
 ALLOWED = ("chatroom", "grpc", "msgspec", "prometheus_client", "redis", "uvloop", "websockets")
-LONGEST = 300
-#: Long modules, each with the reason why it is one all the same.
-LONG = {
-    "chatroom.bus.redis": "the whole of what is asked of Redis, beside its keys",
-    "chatroom.chat": "what becomes of each kind of message, in one place",
-    "chatroom.client": "a program of its own for whoever has nothing else installed",
-    "chatroom.commands": "all commands, their arguments and their cards",
-    "chatroom.core.messages": "the whole protocol on one page",
-}
 #: Whatever holds or opens a socket.
 IO = {"asyncio", "grpc", "logging", "os", "redis", "socket", "uvloop", "websockets"}
 _BLOCKED = """
@@ -63,10 +54,3 @@ def test_the_chatroom_starts_where_neither_django_nor_hashworld_is():
         [sys.executable, "-c", _BLOCKED], env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-
-
-def test_a_module_of_the_chatroom_is_read_in_one_sitting():
-    long = {
-        name for name, path in modules("chatroom").items() if path.read_text().count("\n") > 450
-    }
-    assert not long

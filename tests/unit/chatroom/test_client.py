@@ -3,7 +3,9 @@
 import asyncio
 from typing import Any, cast
 
-from chatroom.client import Admin, Screen, complete, plain, stay
+from chatroom.client import stay
+from chatroom.screen import Screen, complete, plain
+from chatroom.signing_in import Admin
 from tests.chatting import ORIGIN, Instance, memory, running, ticket, until
 
 ROOM = "#lobby"

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from chatroom.cards import job_card
 from chatroom.chat import Chat
-from chatroom.commands import Commands, Fetched, JobState, job_card, parse
+from chatroom.cluster import Fetched, JobState
+from chatroom.commands import Commands, parse
 from chatroom.core.errors import Code, Refused, Unavailable
 from tests.chatting import Instance, memory, running, until
 

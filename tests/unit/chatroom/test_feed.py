@@ -1,6 +1,7 @@
 """The cluster's events: which rooms hear of them, and of how many."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 
 import pytest
@@ -75,6 +76,31 @@ async def test_events_are_told_once_though_two_instances_read_them():
         assert {card["tone"] for card in told} == {"bad"}
         await ada.say("#ops", "the end")
         assert (await ada.get("message", room="#ops"))["text"] == "the end"
+
+
+async def test_an_absence_of_the_source_is_told_once(monkeypatch, caplog):
+    monkeypatch.setattr("chatroom.feed.FIRST_DELAY", 0.01)
+    event = Event(1, "node.dead", "1")
+    bus = MemoryBus(Store(DEFAULT))
+    bus.up = True
+    source = Written(None, None, None, event, None, None)
+    task = asyncio.create_task(Feed(bus, source).run())
+    await until(lambda: not source.events)
+    task.cancel()
+    told = [record.levelname for record in caplog.records if record.name == "chatroom.feed"]
+    assert told.count("WARNING") == 2, "once before the event, once after it"
+
+
+async def test_a_source_that_held_for_long_is_told_to_be_away_again(monkeypatch, caplog):
+    monkeypatch.setattr("chatroom.feed.FIRST_DELAY", 0.01)
+    minutes = itertools.count(step=121.0)
+    bus = MemoryBus(Store(DEFAULT))
+    bus.up = True
+    source = Written(None, None, None)
+    task = asyncio.create_task(Feed(bus, source, lambda: next(minutes)).run())
+    await until(lambda: not source.events)
+    task.cancel()
+    assert [r.levelname for r in caplog.records if r.name == "chatroom.feed"] == 3 * ["WARNING"]
 
 
 async def test_a_source_that_breaks_is_gone_on_with():

@@ -22,7 +22,7 @@ class Diary(Service):
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, ...]] = []
-        self.refuses = ""
+        self.refuses = self.breaks = ""
 
     def on_connect(self, client: str, person: Person) -> None:
         self._write("connect", client, person.name)
@@ -39,13 +39,18 @@ class Diary(Service):
     def _write(self, *line: str) -> None:
         if line[0] == self.refuses:
             raise Refused(Code.FORBIDDEN, "no")
+        if line[0] == self.breaks:
+            raise RuntimeError(f"{line[0]} is broken")
         self.lines.append(line)
 
 
 class Stage:
     def __init__(self, **limits: int) -> None:
-        self.services, self.diary = Services(), Diary()
+        self.failures: list[tuple[str, str]] = []
+        self.services = Services(lambda hook, error: self.failures.append((hook, str(error))))
+        self.diary, self.second = Diary(), Diary()
         self.services.register("diary", self.diary)
+        self.services.register("second", self.second)
         self.hub = Hub(self.services, Limits(**limits), lambda data: data + b"\n")
         self.ports: dict[str, Port] = {}
 
@@ -123,25 +128,54 @@ def test_a_client_that_drops_leaves_each_room_once_and_services_are_told_once():
     assert stage.hub.rooms() == ["#y"]
 
 
-def test_a_service_that_fails_keeps_no_other_from_being_told():
+def test_every_failure_of_a_service_is_reported_and_keeps_no_other_from_being_told():
     stage = Stage()
-    second = Diary()
-    stage.services.register("second", second)
     stage.inside("a", "#x")
-    stage.diary.refuses = "leave"
-    with pytest.raises(Refused):
-        stage.hub.disconnect("a")
-    assert ("leave", "a", "#x") in second.lines
-    assert ("disconnect", "a") in second.lines
+    stage.inside("a", "#y")
+    stage.diary.breaks = "leave"
+    stage.second.breaks = "disconnect"
+    assert stage.hub.disconnect("a") == ["#x", "#y"]
+    assert ("leave", "a", "#x") in stage.second.lines
+    assert ("leave", "a", "#y") in stage.second.lines
+    assert ("disconnect", "a") in stage.diary.lines
+    assert stage.failures == [
+        ("diary.on_leave", "leave is broken"),
+        ("diary.on_leave", "leave is broken"),
+        ("second.on_disconnect", "disconnect is broken"),
+    ]
     assert not stage.hub.clients
+    assert not stage.hub.rooms()
 
 
-def test_a_client_that_a_service_refuses_is_not_there():
+def test_a_client_that_a_service_refuses_is_not_there_and_all_are_told_that_it_is_gone():
     stage = Stage()
     stage.diary.refuses = "connect"
     with pytest.raises(Refused):
         stage.client("a")
     assert not stage.hub.clients
+    assert stage.second.lines == [("connect", "a", "a"), ("disconnect", "a")]
+    assert not stage.failures
+
+
+def test_a_room_that_a_service_refuses_is_left_by_all():
+    stage = Stage()
+    client = stage.client("a")
+    stage.diary.refuses = "join"
+    with pytest.raises(Refused):
+        stage.hub.enter(client, "#x")
+    assert not client.rooms
+    assert not stage.hub.rooms()
+    assert stage.second.lines[-2:] == [("join", "a", "#x"), ("leave", "a", "#x")]
+
+
+def test_nobody_gets_past_a_service_that_is_broken():
+    stage = Stage()
+    stage.second.breaks = "connect"
+    with pytest.raises(Refused) as caught:
+        stage.client("a")
+    assert caught.value.code is Code.UNAVAILABLE
+    assert not stage.hub.clients
+    assert stage.failures == [("second.on_connect", "connect is broken")]
 
 
 def test_leaving_while_history_is_read_gets_nothing():

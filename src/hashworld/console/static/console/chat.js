@@ -9,6 +9,7 @@ function start() {
   const rooms = new Map();
   const kept = read("hashworld.chat", { rooms: [], read: {} });
   const FIRST = 1, LONGEST = 30, AGAIN = new Set([1008, 4403]);
+  const EMPTY = { "#ops": "What happens in the cluster is told here: nodes, masters, schedules, quotas." };
   const said = [];
   let socket = null, welcome = null, active = "", tries = 0, refs = 0, hint = -1, recall = 0, up = false, renewal = 0, retry = 0;
 
@@ -168,6 +169,7 @@ function start() {
       if (key) room.cards.set(key, item);
       const low = atBottom();
       into(room).append(item);
+      dated(item);
       if (room.name === active && low) bottom();
     }
     if (message.quiet) return;
@@ -176,9 +178,16 @@ function start() {
       read_(room);
       $("live").textContent = `${message.person.name}: ${message.text || ""} ${message.card?.title || ""}`;
     } else if (message.person.id !== me && !old) {
+      if (!room.unread) mark_(room, room.items.get(message.id));
       room.unread++;
       list();
     }
+  }
+
+  // Where somebody who comes back begins to read.
+  function mark_(room, item) {
+    into(room).querySelector?.(".hc-new")?.classList.remove("hc-new");
+    item.classList.add("hc-new");
   }
 
   function removed(room, message) {
@@ -212,13 +221,31 @@ function start() {
     }
     if (message.messages.length) room.first = message.messages[0].id;
     log.prepend(...items);
+    [...items, room.items.values().next().value].forEach((item) => item && dated(item));
     if (room.name === active) log.scrollTop = top + log.scrollHeight - height;
   }
 
   function found(message) {
-    note(element("b", `${message.messages.length}${message.older ? "+" : ""} found`));
-    for (const entry of message.messages) if (entry.t === "message") $("log").append(itemOf(rooms.get(message.room), entry, true));
-    bottom();
+    unfind();
+    const close = element("button", "Close", "hc-close");
+    close.type = "button";
+    close.onclick = unfind;
+    const head = element("li", `${message.messages.length}${message.older ? "+" : ""} found `, "hc-note hc-found");
+    head.append(close);
+    $("log").append(head);
+    for (const entry of message.messages) {
+      if (entry.t !== "message") continue;
+      const item = itemOf(rooms.get(message.room), entry, true);
+      item.classList.add("hc-found");
+      $("log").append(item);
+      dated(item);
+    }
+    $("log").scrollTop = head.offsetTop - $("log").offsetTop;
+    $("live").textContent = head.firstChild.textContent;
+  }
+
+  function unfind() {
+    for (const item of $("log").querySelectorAll(".hc-found")) item.remove();
   }
 
   function failed(message) {
@@ -253,6 +280,7 @@ function start() {
 
   function itemOf(room, message, copy) {
     const item = document.createElement("li");
+    item.dataset.on = new Date(message.at * 1000).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
     const time = element("time", clock(message.at));
     time.dateTime = new Date(message.at * 1000).toISOString();
     time.title = new Date(message.at * 1000).toLocaleString();
@@ -261,12 +289,22 @@ function start() {
     if (message.card) body.append(cardOf(message.card));
     item.append(time, body);
     if (welcome.moderator && !copy) {
-      const act = element("button", "Remove", "hc-act");
+      const act = element("button", "\u2715", "hc-act");
       act.type = "button";
+      act.title = "Remove";
+      act.setAttribute("aria-label", `Remove this message of ${message.person.name}`);
       act.onclick = () => confirm("Remove this message for everybody?") && send("remove", { room: room.name, id: message.id, ref: "" });
       item.append(act);
     }
     return item;
+  }
+
+  // The first message of a day has the day above it.
+  function dated(item) {
+    let before = item.previousElementSibling;
+    while (before && !before.dataset.on) before = before.previousElementSibling;
+    const same = before?.dataset.on === item.dataset.on && before.classList.contains("hc-found") === item.classList.contains("hc-found");
+    if (same) delete item.dataset.day; else item.dataset.day = item.dataset.on;
   }
 
   function textOf(text) {
@@ -360,6 +398,7 @@ function start() {
       item.append(button);
       return item;
     }));
+    $("menu").textContent = unread ? `Rooms (${unread})` : "Rooms";
     document.title = `${unread ? `(${unread}) ` : ""}${titled(active)} | HashWorld`;
   }
 
@@ -367,7 +406,7 @@ function start() {
     const room = rooms.get(active);
     $("count").textContent = room ? String(room.count) : "";
     $("people").replaceChildren(...[...(room?.present || [])].map(([id, name]) => {
-      const item = document.createElement("li"), talk = element("button", name);
+      const item = document.createElement("li"), talk = element("button", id === me ? `${name} (you)` : name);
       talk.type = "button";
       talk.disabled = id === me;
       talk.title = id === me ? "You" : `Talk to ${name}`;
@@ -391,6 +430,7 @@ function start() {
     next.unread = 0;
     read_(next);
     $("title").textContent = titled(name);
+    $("log").dataset.empty = EMPTY[name] || "Nothing has been said here yet. /help lists what can be typed.";
     history.replaceState(null, "", name[0] === "#" ? name : `#${name}`);
     root.classList.remove("hc-menu");
     people();
