@@ -72,24 +72,18 @@ def dispatch(publisher: Publisher, node_ids: Sequence[int] | None = None) -> int
     Nodes that are named ask for more themselves, and are served when it is worth a lease. What
     the broker did not take waits again at once, and its error is passed on.
     """
-    loads = load(clock.now())
-    if node_ids is None:
-        with_room = [id_ for id_ in loads if loads[id_].room and loads[id_].keeps_up]
-    else:
-        found = [id_ for id_ in node_ids if id_ in loads]
-        with_room = [id_ for id_ in found if loads[id_].worth_a_lease and loads[id_].keeps_up]
-    if not with_room:
+    asked = _with_room() if node_ids is None else node_ids
+    if not asked:
         return 0
     publisher.reach()
     given = 0
     hungry: set[int] = set()
-    # The fullest first: what it then has no room for, the emptier ones may take.
-    for node_id in sorted(with_room, key=lambda id_: loads[id_].room):
-        leases, left_to = _lease(node_id)
+    for node_id in asked:
+        leases, left_to = _lease(node_id, scraps=node_ids is None)
         given += _publish(publisher, leases)
         hungry |= left_to
     for node_id in sorted(hungry):
-        leases, _ = _lease(node_id)
+        leases, _ = _lease(node_id, scraps=True)
         given += _publish(publisher, leases)
     return given
 
@@ -102,6 +96,16 @@ def _publish(publisher: Publisher, leases: Sequence[Lease]) -> int:
             moves.release([left.pk for left in leases[number:]])
             raise
     return sum(lease.size for lease in leases)
+
+
+def _with_room() -> list[int]:
+    """The nodes that may be given something, the fullest first.
+
+    What it then has no room for, the emptier ones may take.
+    """
+    loads = load(clock.now())
+    with_room = [id_ for id_ in loads if _may_have(loads[id_], scraps=True)]
+    return sorted(with_room, key=lambda id_: loads[id_].room)
 
 
 def load(now: datetime) -> dict[int, Load]:
@@ -129,17 +133,18 @@ def _load(max_tasks: int, leases: Iterable[_Held]) -> Load:
 
 
 @retried
-def _lease(node_id: int) -> tuple[list[Lease], set[int]]:
+def _lease(node_id: int, *, scraps: bool) -> tuple[list[Lease], set[int]]:
     """Choose and lease tasks for one node, in one transaction that holds the node's row.
 
-    With the nodes that it left tasks to, because they have nothing to do.
+    Without `scraps` only when its room is worth a lease. Returned are the leases, and the nodes
+    that it left tasks to because they have nothing to do.
     """
     now = clock.now()
     # Whom another gives work at this moment, or who beats, is asked again in a second: many who
     # wait for its row would keep it from beating.
     locked = rows.lock(_NODE, Node, "id = %s", [node_id], skip_locked=True)
-    loads = load(now)
-    if not locked or node_id not in loads or not loads[node_id].keeps_up:
+    loads = load(now) if locked else {}
+    if node_id not in loads or not _may_have(loads[node_id], scraps=scraps):
         return [], set()
     node = Node(**dict(zip(_NODE, locked[0], strict=True)))
     calmest = min(loads, key=lambda id_: (loads[id_].out, id_)) == node_id
@@ -180,6 +185,10 @@ def _lease(node_id: int) -> tuple[list[Lease], set[int]]:
     if monotonic() > began + TOO_SLOW * start_time().total_seconds():
         _stamp(leases)
     return leases, hungry
+
+
+def _may_have(load: Load, *, scraps: bool) -> bool:
+    return load.keeps_up and (load.room > 0 if scraps else load.worth_a_lease)
 
 
 def _stamp(leases: Sequence[Lease]) -> None:

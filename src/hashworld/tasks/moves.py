@@ -67,8 +67,8 @@ def lease(
     made = [_lease(node, portion, now) for portion in portions]
     taken = [task for _, tasks in made for task in tasks]
     out = Counter(task.host_id for task in taken)
-    rows.add(Host, "out", out)
-    rows.update(Host, out, [rows.put("holder_id", node.pk)])
+    if out:
+        rows.update(Host, out, [rows.added("out", out), rows.put("holder_id", node.pk)])
     frontier.advance(firsts or {})
     frontier.derive({*out, *(queue.host_id for queue in firsts or ())})
     # Whoever paused or killed a job must not see anything of it leased afterwards.

@@ -40,9 +40,9 @@ def held(job_ids: Collection[int]) -> set[int]:
     """Those of the jobs of which nothing may be given out: paused, or about to end."""
     if not job_ids:
         return set()
-    jobs = Job.objects.filter(pk__in=job_ids)
-    going = jobs.filter(paused=False).exclude(wanted__in=(Wanted.KILL, Wanted.DELETE))
-    return set(job_ids).difference(going.values_list("pk", flat=True))
+    where, values = rows.within("id", job_ids)
+    going = rows.find(("id",), Job, f"{where} AND {NOT_HELD}", values)
+    return set(job_ids).difference(id_ for (id_,) in going)
 
 
 @retried

@@ -191,12 +191,16 @@ def update(
         return int(cursor.rowcount)
 
 
+def added(column: str, amounts: Mapping[int, int]) -> Assignment:
+    """An amount of its own more in each row, keyed by id."""
+    sql, parameters = chosen("id", amounts)
+    return f"{_quoted(column)} = {_quoted(column)} + {sql}", parameters
+
+
 def add(model: type[models.Model], column: str, amounts: Mapping[int, int]) -> None:
     """Add an amount of its own to a column of each row, keyed by id."""
     if amounts:
-        sql, parameters = case(column, amounts)
-        name = _quoted(column)
-        update(model, amounts, [(sql.replace(f"{name} =", f"{name} = {name} +", 1), parameters)])
+        update(model, amounts, [added(column, amounts)])
 
 
 def select(

@@ -25,7 +25,9 @@ from hashworld.transaction import retried
 log = structlog.get_logger(__name__)
 
 FLUSH_ROWS = 500
-FLUSH_SECONDS = 0.2
+#: A set costs the database and its dispatch much the same whatever its size: it may wait so long
+#: to become larger, unless nothing more is under way.
+FLUSH_SECONDS = 0.5
 #: The pause after a database or a disk that failed.
 FAILED_SECONDS = 1.0
 
@@ -148,6 +150,8 @@ class Writer:
     def _release(self) -> None:
         """Give leases back, but none that is held after all because its message came twice."""
         lease_ids = {self._to_release.popleft() for _ in range(len(self._to_release))}
+        if not lease_ids:
+            return
         try:
             moves.release(sorted(lease_ids.difference(self._holdings.leases())))
         except (DatabaseError, InterfaceError):
