@@ -1,8 +1,8 @@
 """Whether the process of this container does its work: exit code 0 or 1, and one line why.
 
 The role is known from process 1. A web process has to have been ready once, and to answer since;
-a node or a scheduler has to have turned its loop lately. That database and broker answer is not asked
-of what has begun: a role that waits for them is well, and replacing it would bring neither back.
+a node or a scheduler has to have turned its loop lately. Of what has begun it is not asked that
+database and broker answer: a role that waits for them is well, and replacing it brings none back.
 Needs the standard library only, but for the remote calls, which are asked in their own language.
 """
 
@@ -24,7 +24,7 @@ ANSWERING = {
     "flower": (5555, "/flower/healthcheck"),
     "chatroom": (8765, "/healthz"),
 }
-#: Where a web process says that it can serve: the database answers, with the tables of this version.
+#: Where web says that it can serve: the database answers, with the tables of this version.
 READY = "/readyz"
 CALLS = 6666
 BEATING = ("worker", "beat")
@@ -46,7 +46,7 @@ def failure(command: list[str], alive: Path, now: float) -> str:
 
 
 def unreadiness(port: int, marker: Path) -> str:
-    """Why web does not serve yet, or no longer answers; it marks by a file that it was ready once."""
+    """Why web does not serve yet, or no longer answers; a file marks that it was ready once."""
     if marker.exists():
         return silence(port, ANSWERING["gunicorn"][1])
     reason = silence(port, READY)

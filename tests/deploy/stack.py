@@ -287,7 +287,7 @@ def answered(ask: Callable[..., Any], request: Request) -> tuple[int, str]:
 
 
 class Load:
-    """A person and programs that read and hand in small jobs without rest, and note what was refused."""
+    """A person and programs that read and hand in small jobs, and what they are refused."""
 
     def __init__(self, stack: Stack, site: Site, programs: int = 2) -> None:
         token = stack.token()

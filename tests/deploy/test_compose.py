@@ -176,7 +176,7 @@ def test_two_people_talk_through_nginx(stack: Stack) -> None:
         for person in (first, second):
             person.send(json.dumps({"t": "join", "room": "#lobby"}))
             heard(person, "joined")
-        first.send(json.dumps({"t": "say", "room": "#lobby", "ref": 1, "text": "good morning"}))
+        first.send(json.dumps({"t": "say", "room": "#lobby", "ref": "1", "text": "good morning"}))
         assert heard(second, "message")["text"] == "good morning"
 
 
@@ -218,7 +218,7 @@ def test_remote_calls_come_through_nginx(stack: Stack, site: Site) -> None:
         made = tasks.CreateTask(task, metadata=metadata, timeout=10)
         assert made.succeed["through-nginx"]
         watching = tasks.WatchTasks(pb.Watch(id=["through-nginx"]), metadata=metadata, timeout=60)
-        assert [change.state for change in watching][-1] == pb.Task.State.SUCCEED
+        assert [progress.task.state for progress in watching][-1] == pb.Task.State.SUCCEED
     assert stack.finishes(before + 1, 60)
 
 
