@@ -7,7 +7,8 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from http.cookiejar import CookieJar
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,9 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, HTTPSHandler, Request, build_opener
 from uuid import uuid4
+
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from tests.services.service import comes_true
 
@@ -334,3 +338,23 @@ class Load:
         else:
             self.answered += 1
         return not refusal
+
+
+@contextmanager
+def chat(stack: Stack, origin: str = "") -> Iterator[ClientConnection]:
+    """The administrator in the chat."""
+    place = stack.url.replace("https", "wss") + "/ws/"
+    origin = origin or stack.url
+    ticket = stack.visitor().ticket()
+    with connect(place, origin=Origin(origin), ssl=unverified()) as person:
+        person.send(json.dumps({"t": "hello", "ticket": ticket}))
+        heard(person, "welcome")
+        yield person
+
+
+def heard(person: ClientConnection, kind: str) -> dict[str, Any]:
+    """The next message of a kind."""
+    while True:
+        message: dict[str, Any] = json.loads(person.recv(timeout=20))
+        if message["t"] == kind:
+            return message

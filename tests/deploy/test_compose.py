@@ -3,20 +3,15 @@
 import json
 import random
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin
 
 from hashworld.api import communicate_pb2 as pb
 from hashworld.api.communicate_pb2_grpc import TasksStub
-from tests.deploy.stack import Load, Site, Stack, Visitor, pause, run, unverified
+from tests.deploy.stack import Load, Site, Stack, Visitor, chat, heard, pause, run
 from tests.services.service import comes_true, find_binary
 
 LABEL = "com.docker.compose.project"
@@ -41,26 +36,6 @@ def gateway(stack: Stack) -> str:
     networks = stack.inspect("nginx")[0]["NetworkSettings"]["Networks"]
     address: str = networks[f"{stack.project}_outside"]["Gateway"]
     return address
-
-
-@contextmanager
-def chat(stack: Stack, origin: str = "") -> Iterator[ClientConnection]:
-    """The administrator in the chat."""
-    place = stack.url.replace("https", "wss") + "/ws/"
-    origin = origin or stack.url
-    ticket = stack.visitor().ticket()
-    with connect(place, origin=Origin(origin), ssl=unverified()) as person:
-        person.send(json.dumps({"t": "hello", "ticket": ticket}))
-        heard(person, "welcome")
-        yield person
-
-
-def heard(person: ClientConnection, kind: str) -> dict[str, Any]:
-    """The next message of a kind."""
-    while True:
-        message: dict[str, Any] = json.loads(person.recv(timeout=20))
-        if message["t"] == kind:
-            return message
 
 
 def loops(stack: Stack) -> list[str]:
