@@ -8,9 +8,9 @@ MAKEFLAGS += --no-print-directory
 # The scripts of a stack are told by what stands on the command line: PROJECT (which stack), TAG,
 # REGISTRY, PORT, HOSTS, WORKERS.
 python := .venv/bin/python
-compile := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock" \
-	--extra mysql --extra redis --extra flower --extra chat
+compile := uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock"
+extras := pyproject.toml --extra mysql --extra redis --extra flower --extra chat
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -127,9 +127,10 @@ chaos: setup-test ## Break a cluster of four nodes at random for up to fifteen m
 proto: setup-test ## Remake the Python of communicate.proto, for HashWorld and for the chatroom.
 	@scripts/proto.sh
 
-lock: ## Remake both requirements files from pyproject.toml (needs uv).
-	$(compile) -o requirements.txt
-	$(compile) --extra dev --extra bench -c requirements.txt -o requirements-dev.txt
+lock: ## Remake the requirements files from pyproject.toml (needs uv).
+	$(compile) $(extras) -o requirements.txt
+	$(compile) $(extras) --extra dev --extra bench -c requirements.txt -o requirements-dev.txt
+	@python3 scripts/extra.py chat | $(compile) - -c requirements.txt -o requirements-chat.txt
 
 clean: ## Remove caches and build results; .venv and data stay.
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -44,7 +44,7 @@ restore() {
     [ -d "$from" ] || die "say from which folder: make restore FROM=backups/..."
     (cd "$from" && sha256sum --quiet -c SHA256SUMS) || die "$from is damaged"
     say "stopping what works on the database"
-    compose --profile '*' stop nginx web worker scheduler rpc chatroom >/dev/null 2>&1
+    compose stop nginx web worker scheduler rpc chatroom >/dev/null 2>&1
     say "reading the database"
     database 'mariadb -u root -e "DROP DATABASE hashworld; CREATE DATABASE hashworld CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"'
     gunzip -c "$from/database.sql.gz" | database 'mariadb -u root hashworld'

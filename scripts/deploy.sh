@@ -2,9 +2,9 @@
 # Moves a stack that is up to another version while it works: deploy.sh deploy|rollback
 #
 # TAG says which, this clone's version unless given. Migrations come first (they only add, so that
-# the old version works beside the new one), then web, whose new containers answer before the old
-# ones go, then schedulers, workers and the rest, one after another. When something of the new version
-# does not become healthy, all goes back.
+# the old version works beside the new one), then web, the remote calls and the chat, whose new
+# containers answer before the old ones go, then schedulers, workers and the rest, one after another.
+# When something of the new version does not become healthy, all goes back.
 set -euo pipefail
 # shellcheck source=scripts/stack-env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/stack-env.sh"
@@ -18,10 +18,10 @@ alone() {
 
 running() { compose ps -q "$1" | xargs; }
 
-# outdated SERVICE NAME TAG: its containers that are of another image.
+# outdated SERVICE TAG: its containers that are of another image.
 outdated() {
     local wanted id
-    wanted=$(docker image inspect -f '{{.Id}}' "$(image "$2" "$3")")
+    wanted=$(docker image inspect -f '{{.Id}}' "$(image "$(image_of "$1")" "$2")")
     for id in $(containers "$1"); do
         if [ "$(docker inspect -f '{{.Image}}' "$id")" != "$wanted" ]; then echo "$id"; fi
     done
@@ -41,13 +41,13 @@ start() { # SERVICE NUMBER: bring it to that many, leaving alone what is there
 # The new ones stand beside the old ones before these go.
 roll_beside() {
     local service=$1 tag=$2 old count
-    mapfile -t old < <(outdated "$service" core "$tag")
+    mapfile -t old < <(outdated "$service" "$tag")
     [ ${#old[@]} -gt 0 ] || return 0
     count=$(containers "$service" | wc -l)
     say "$service: $tag beside what runs"
     start "$service" $((count + ${#old[@]}))
     if ! await $PATIENCE "$service"; then return 1; fi
-    retire "${old[@]}"
+    if [ "$service" = web ]; then retire "${old[@]}"; else remove "${old[@]}"; fi
 }
 
 # A request that reaches a server which is about to end may be cut off. So nginx asks a new one only
@@ -68,8 +68,8 @@ front() { compose exec -T nginx /opt/hashworld/scripts/nginx.sh reload "$1" 2>/d
 
 # One goes, then its successor comes, so that a node's name is free.
 roll_in_turn() {
-    local service=$1 name=$2 tag=$3 old count id
-    mapfile -t old < <(outdated "$service" "$name" "$tag")
+    local service=$1 tag=$2 old count id
+    mapfile -t old < <(outdated "$service" "$tag")
     count=$(containers "$service" | wc -l)
     for id in "${old[@]}"; do
         say "$service: $tag in place of one"
@@ -86,19 +86,24 @@ roll_nginx() {
     id=$(running nginx)
     if [ "$(configuration "$id")" = "$(configuration "$(image nginx "$1")")" ]; then return 0; fi
     say "nginx: its configuration is new, so it is replaced (a second without answer)"
-    roll_in_turn nginx nginx "$1"
+    roll_in_turn nginx "$1"
 }
 
+# By the first name that it may be called by.
 answers() {
-    curl -fsSk -o /dev/null --max-time 10 "https://localhost:$HASHWORLD_PORT/admin/login/"
+    local name=${HASHWORLD_HOSTS%%,*}
+    name=${name#[.*]}
+    curl -fsSk -o /dev/null --max-time 10 -H "Host: ${name:-localhost}" "https://localhost:$HASHWORLD_PORT/readyz"
 }
 
 roll() {
     local tag=$1 service
     export HASHWORLD_TAG=$tag
-    roll_beside web "$tag" || return 1
-    for service in scheduler worker flower rpc chatroom; do
-        roll_in_turn "$service" core "$tag" || return 1
+    for service in web rpc chatroom; do
+        roll_beside "$service" "$tag" || return 1
+    done
+    for service in scheduler worker flower; do
+        roll_in_turn "$service" "$tag" || return 1
     done
     roll_nginx "$tag" || return 1
     answers
@@ -108,7 +113,7 @@ roll() {
 remove_failed() {
     local service id
     for service in web scheduler worker flower rpc chatroom; do
-        for id in $(HASHWORLD_TAG=$1 outdated "$service" core "$1"); do
+        for id in $(HASHWORLD_TAG=$1 outdated "$service" "$1"); do
             if [ "$(docker inspect -f '{{.State.Health.Status}}' "$id")" != healthy ]; then
                 docker rm -f "$id" >/dev/null
             fi

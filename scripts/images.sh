@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/stack-env.sh"
 
 tag=${TAG:-$(version)}
-names=(core nginx)
+names=(core chatroom nginx)
 
 build() { # NAME DOCKERFILE ARGUMENTS...
     local name=$1 file=$2

@@ -7,6 +7,7 @@
 #
 # HASHWORLD_WEB, _FLOWER, _CHATROOM, _RPC   host:port of each (names are those of the stack)
 # HASHWORLD_TLS_CERTIFICATE, _TLS_KEY       paths
+# HASHWORLD_LISTEN, HASHWORLD_ACCESS_LOG    the port, and where each request is told of
 # HASHWORLD_TRUSTED_PROXIES                 networks, separated by commas, whose X-Forwarded-For counts
 set -eu
 
@@ -39,6 +40,7 @@ mkdir -p "$run"
 sed -e '/^ *#/!{' \
     -e "s|@RUN@|$run|g" \
     -e "s|@MIME@|${HASHWORLD_NGINX_MIME:-/etc/nginx/mime.types}|g" \
+    -e "s|@ACCESS@|${HASHWORLD_ACCESS_LOG:-/dev/stdout}|g" \
     -e "s|@RESOLVER@|${HASHWORLD_RESOLVER:-127.0.0.11}|g" \
     -e "s|@TRUSTED@|$trusted|g" \
     -e "s|@CERTIFICATE@|$certificate|g" \
@@ -51,7 +53,7 @@ sed -e '/^ *#/!{' \
     -e '}' "$template" >"$run/nginx.conf"
 
 case ${1:-} in
-test) exec nginx -t -q -c "$run/nginx.conf" ;;
-reload) exec nginx -c "$run/nginx.conf" -s reload ;;
+test) exec nginx -e stderr -t -q -c "$run/nginx.conf" ;;
+reload) exec nginx -e stderr -c "$run/nginx.conf" -s reload ;;
 esac
-exec nginx -c "$run/nginx.conf" -g "daemon off;"
+exec nginx -e stderr -c "$run/nginx.conf" -g "daemon off;"

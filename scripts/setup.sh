@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv ready. "run": what HashWorld needs to run on one machine, no compiler and no server.
-# "test": everything for tests and benchmarks, system packages included where we are root.
+# "server": what the roles of a cluster need as well, mysqlclient, which needs a compiler. "test":
+# everything for tests and benchmarks, system packages included where we are root.
 # Never asks, and does nothing when nothing has changed. PYTHON=... chooses the interpreter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -80,8 +81,9 @@ install() {
 mode=${1:-}
 case $mode in
 run) lock=requirements.txt dropped=mysqlclient ;; # the embedded footing needs no MySQL, so no compiler
+server) lock=requirements.txt dropped="" ;;
 test) lock=requirements-dev.txt dropped="" ;;
-*) die "usage: scripts/setup.sh run|test" ;;
+*) die "usage: scripts/setup.sh run|server|test" ;;
 esac
 
 make_venv

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What the scripts of a stack have in common; sourced. What is given in the environment (PORT,
-# HOSTS, WORKERS, REGISTRY, and every variable that docker-compose.yml names) is kept in
+# HOSTS, ORIGINS, WORKERS, REGISTRY, and every variable that docker-compose.yml names) is kept in
 # .stacks/PROJECT/env, and holds until something else is given.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -46,9 +46,22 @@ settle PORT HASHWORLD_PORT 8443
 settle WORKERS HASHWORLD_WORKERS 1
 settle HOSTS HASHWORLD_HOSTS "localhost,127.0.0.1,[::1],$(hostname)"
 settle REGISTRY HASHWORLD_REGISTRY ""
+settle ORIGINS HASHWORLD_ORIGINS ""
+
+# The sites whose pages may use the chat: those of HOSTS, at this port or behind another proxy's, and ORIGINS.
+origins() {
+    local host found=$HASHWORLD_ORIGINS
+    for host in ${HASHWORLD_HOSTS//,/ }; do
+        case $host in .* | *[*?]*) continue ;; esac
+        found+=${found:+,}https://$host,https://$host:$HASHWORLD_PORT
+    done
+    echo "$found"
+}
+HASHWORLD_CHAT_ORIGINS=$(set -f && origins)
+export HASHWORLD_CHAT_ORIGINS
 # shellcheck disable=SC2016
 for name in $(grep -oh '\${[A-Z_]*' "$root/docker-compose.yml" "$root/docker/stack.yml" | tr -d '${' | sort -u); do
-    case $name in "" | HASHWORLD_TAG | HASHWORLD_SECRETS | HASHWORLD_STACK | HASHWORLD_SUM_*) continue ;; esac
+    case $name in "" | HASHWORLD_TAG | HASHWORLD_CHAT_ORIGINS | HASHWORLD_SECRETS | HASHWORLD_STACK | HASHWORLD_SUM_*) continue ;; esac
     if [ -n "${!name+given}" ]; then keep "$name" "${!name}"; fi
 done
 export COMPOSE_PROJECT_NAME=$project HASHWORLD_SECRETS=$home/secrets
@@ -63,10 +76,15 @@ containers() { compose ps -q --all "$@"; }
 
 image() { echo "${HASHWORLD_REGISTRY}hashworld/$1:$2"; }
 
+# image_of SERVICE: the name of the image that it runs from.
+image_of() {
+    case $1 in chatroom | nginx) echo "$1" ;; *) echo core ;; esac
+}
+
 # ensure_images TAG: they are on this machine; pulled from the registry, or built from this version.
 ensure_images() {
     local name
-    for name in core nginx; do
+    for name in core chatroom nginx; do
         docker image inspect "$(image $name "$1")" >/dev/null 2>&1 && continue
         if [ -n "$HASHWORLD_REGISTRY" ] && docker pull -q "$(image $name "$1")"; then continue; fi
         [ "$1" = "$(version)" ] || die "there is no image $(image $name "$1"), and this is version $(version)"

@@ -30,7 +30,7 @@ is_up() { [ -n "$(containers web 2>/dev/null)" ]; }
 
 case ${1-} in
 up) up ;;
-down) compose --profile '*' down --remove-orphans ;;
+down) compose down --remove-orphans ;;
 ps) compose ps --all ;;
 logs) compose logs --tail 200 --follow "${@:2}" ;;
 secrets) make_secrets ;;

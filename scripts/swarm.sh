@@ -28,7 +28,7 @@ settle_down() {
 went_back() {
     docker stack services -q "$project" | xargs -r docker service inspect \
         --format '{{.Spec.Name}} {{.Spec.TaskTemplate.ContainerSpec.Image}}' |
-        awk -v tag=":$1" '$2 ~ /hashworld\/(core|nginx):/ && substr($2, length($2) - length(tag) + 1) != tag {print $1}'
+        awk -v tag=":$1" '$2 ~ /hashworld\/(core|chatroom|nginx):/ && substr($2, length($2) - length(tag) + 1) != tag {print $1}'
 }
 
 require_place() {

@@ -1,7 +1,7 @@
 """Settings that do not fit together, as Django system checks.
 
 hashworld.E001  the lease is too short for the heartbeat
-hashworld.E002  a network to allow or to deny is not a network
+hashworld.E002  a network to allow, to deny or to trust is not a network
 hashworld.E003  the database is a file, but the broker is a server
 hashworld.W001  fetches may reach networks that are not public
 """
@@ -37,6 +37,7 @@ def networks_are_networks(**_: Any) -> Iterable[CheckMessage]:
     for variable, networks in (
         ("HASHWORLD_FETCH_ALLOW_NETWORKS", env.fetch_allow_networks),
         ("HASHWORLD_FETCH_DENY_NETWORKS", env.fetch_deny_networks),
+        ("DJANGO_TRUSTED_PROXIES", env.trusted_proxies),
     ):
         for network in networks:
             try:

@@ -34,6 +34,7 @@ class Environment:
     https: bool
     allowed_hosts: list[str]
     csrf_trusted_origins: list[str]
+    trusted_proxies: list[str]
     web_bind: str
     rpc_bind: str
     rpc_threads: int
@@ -94,6 +95,7 @@ def _values(env: FileAwareEnv) -> dict[str, Any]:
         "https": env.bool("DJANGO_HTTPS", False),
         "allowed_hosts": env.list("DJANGO_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"]),
         "csrf_trusted_origins": env.list("DJANGO_CSRF_TRUSTED_ORIGINS", []),
+        "trusted_proxies": env.list("DJANGO_TRUSTED_PROXIES", []),
         "web_bind": env.str("HASHWORLD_WEB_BIND", "127.0.0.1:8000"),
         "rpc_bind": env.str("HASHWORLD_RPC_BIND", "127.0.0.1:6666"),
         "rpc_threads": env.int("HASHWORLD_RPC_THREADS", 32, validate=validate.Range(4, 1000)),

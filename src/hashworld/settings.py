@@ -52,7 +52,10 @@ INSTALLED_APPS = [
     "hashworld.embedded",
 ]
 
+TRUSTED_PROXIES = ENV.trusted_proxies
+
 MIDDLEWARE = [
+    "hashworld.proxies.ClientAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -53,5 +53,6 @@ def broken(images: tuple[str, str]) -> str:
     first, _ = images
     dockerfile = f"FROM hashworld/core:{first}\nENV HASHWORLD_WEB_BIND=127.0.0.1:9\n"
     run("docker", "build", "-q", "-t", "hashworld/core:test-broken", "-", input=dockerfile)
-    run("docker", "tag", f"hashworld/nginx:{first}", "hashworld/nginx:test-broken")
+    for name in ("chatroom", "nginx"):
+        run("docker", "tag", f"hashworld/{name}:{first}", f"hashworld/{name}:test-broken")
     return "test-broken"

@@ -7,7 +7,8 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from http.cookiejar import CookieJar
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,9 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, HTTPSHandler, Request, build_opener
 from uuid import uuid4
+
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from tests.services.service import comes_true
 
@@ -139,19 +143,28 @@ class Stack:
         visitor.sign_in((self.folder / "secrets" / "admin_password").read_text())
         return visitor
 
+    def token(self) -> str:
+        """An API token of the administrator's."""
+        token: str = self.shell(
+            "import json; from django.contrib.auth.models import User;"
+            "from hashworld.api import tokens; user = User.objects.get(username='admin');"
+            "print(json.dumps(tokens.issue(user, 'load', ['read', 'submit'])[1]))"
+        )
+        return token
+
     def site(self) -> "Site":
         """A site beside the workers."""
         return Site(f"{self.project}_outside", f"{self.project}-site", self.image("core"))
 
     def image(self, name: str) -> str:
         """The image that a service of this name runs from."""
-        service = {"core": "web"}.get(name, name)
+        service = "web" if name == "core" else name
         image: str = self.inspect(service)[0]["Config"]["Image"]
         return image
 
     def remove(self) -> None:
         """Everything of it, data too."""
-        run("docker", "compose", "--profile", "*", "-p", self.project, "down", "-v", check=False)
+        run("docker", "compose", "-p", self.project, "down", "-v", check=False)
         run("rm", "-rf", str(self.folder))
 
 
@@ -193,11 +206,8 @@ class Visitor:
     def __init__(self, url: str) -> None:
         self._url = url
         self._cookies = CookieJar()
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
         self._open = build_opener(
-            HTTPSHandler(context=context), HTTPCookieProcessor(self._cookies)
+            HTTPSHandler(context=unverified()), HTTPCookieProcessor(self._cookies)
         ).open
 
     def get(self, path: str) -> tuple[int, str]:
@@ -219,6 +229,11 @@ class Visitor:
         assert status == 200, page
         assert "sessionid" in {cookie.name for cookie in self._cookies}
 
+    def read(self) -> str:
+        """The list of jobs; what was answered instead, where that was not."""
+        status, page = self.get("/admin/tasks/job/")
+        return "" if status == 200 else f"{status} {page[:2000]}"
+
     def submit(self, urls: Sequence[str]) -> str:
         """Hand in a job; what was answered instead, where it was not accepted."""
         path = "/admin/tasks/job/add/"
@@ -226,19 +241,61 @@ class Visitor:
         accepted = status == 200 and re.search(r"Accepted: [\d,]+ URL", page)
         return "" if accepted else f"{status} {page[:2000]}"
 
+    def ticket(self) -> str:
+        """What lets this person into the chat."""
+        return str(json.loads(self.post("/admin/chat/ticket/")[1])["ticket"])
+
     def _send(self, request: Request) -> tuple[int, str]:
-        try:
-            with self._open(request, timeout=60) as answer:
-                return answer.status, answer.read().decode(errors="replace")
-        except HTTPError as error:
-            return error.code, error.read().decode(errors="replace")
+        return answered(self._open, request)
+
+
+class Program:
+    """Who comes in with a token, by REST."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._open = build_opener(HTTPSHandler(context=unverified())).open
+
+    def read(self) -> str:
+        """The newest jobs; what was answered instead, where these were not."""
+        status, page = answered(
+            self._open, Request(f"{self._url}/api/v1/jobs", None, self._headers)
+        )
+        return "" if status == 200 else f"{status} {page[:2000]}"
+
+    def submit(self, urls: Sequence[str]) -> str:
+        """Hand in a job; what was answered instead, where it was not accepted."""
+        headers = {**self._headers, "Content-Type": "application/json"}
+        document = json.dumps({"urls": list(urls)}).encode()
+        request = Request(f"{self._url}/api/v1/jobs", document, headers)
+        status, page = answered(self._open, request)
+        return "" if status == 201 else f"{status} {page[:2000]}"
+
+
+def unverified() -> ssl.SSLContext:
+    """For certificates that sign themselves."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def answered(ask: Callable[..., Any], request: Request) -> tuple[int, str]:
+    """Status and text; errors of HTTP are answers too."""
+    try:
+        with ask(request, timeout=60) as answer:
+            return answer.status, answer.read().decode(errors="replace")
+    except HTTPError as error:
+        return error.code, error.read().decode(errors="replace")
 
 
 class Load:
-    """People who read and hand in small jobs without rest, and note what was refused them."""
+    """A person and programs that read and hand in small jobs, and what they are refused."""
 
-    def __init__(self, stack: Stack, site: Site, people: int = 2) -> None:
-        self._visitors = [stack.visitor() for _ in range(people)]
+    def __init__(self, stack: Stack, site: Site, programs: int = 2) -> None:
+        token = stack.token()
+        self._visitors = [stack.visitor(), *(Program(stack.url, token) for _ in range(programs))]
         self._site = site
         self._stopped = threading.Event()
         self._threads = [
@@ -263,16 +320,12 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _visit(self, visitor: Visitor) -> None:
+    def _visit(self, visitor: Visitor | Program) -> None:
         while not self._stopped.wait(0.1):
-            self._note("read", lambda: self._read(visitor))
+            self._note("read", visitor.read)
             urls = self._site.urls(5)
             if self._note("hand in", lambda urls=urls: visitor.submit(urls)):
                 self.tasks += len(urls)
-
-    def _read(self, visitor: Visitor) -> str:
-        status, page = visitor.get("/admin/tasks/job/")
-        return "" if status == 200 else f"{status} {page[:2000]}"
 
     def _note(self, what: str, act: Callable[[], str]) -> bool:
         began = time.strftime("%X")
@@ -285,3 +338,23 @@ class Load:
         else:
             self.answered += 1
         return not refusal
+
+
+@contextmanager
+def chat(stack: Stack, origin: str = "") -> Iterator[ClientConnection]:
+    """The administrator in the chat."""
+    place = stack.url.replace("https", "wss") + "/ws/"
+    origin = origin or stack.url
+    ticket = stack.visitor().ticket()
+    with connect(place, origin=Origin(origin), ssl=unverified()) as person:
+        person.send(json.dumps({"t": "hello", "ticket": ticket}))
+        heard(person, "welcome")
+        yield person
+
+
+def heard(person: ClientConnection, kind: str) -> dict[str, Any]:
+    """The next message of a kind."""
+    while True:
+        message: dict[str, Any] = json.loads(person.recv(timeout=20))
+        if message["t"] == kind:
+            return message

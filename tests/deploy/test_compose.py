@@ -5,13 +5,18 @@ import random
 import re
 from pathlib import Path
 
+import grpc
 import pytest
+from websockets.exceptions import InvalidStatus
 
-from tests.deploy.stack import Load, Site, Stack, Visitor, pause, run
-from tests.services.service import comes_true
+from hashworld.api import communicate_pb2 as pb
+from hashworld.api.communicate_pb2_grpc import TasksStub
+from tests.deploy.stack import Load, Site, Stack, Visitor, chat, heard, pause, run
+from tests.services.service import comes_true, find_binary
 
 LABEL = "com.docker.compose.project"
-APPLICATION = ("nginx", "web", "worker", "scheduler", "flower")
+APPLICATION = ("nginx", "web", "worker", "scheduler", "flower", "rpc", "chatroom")
+IMAGES = ("core", "chatroom", "nginx")
 
 
 def secrets(stack: Stack) -> dict[str, str]:
@@ -26,6 +31,13 @@ def total(stack: Stack) -> int:
     return sum(stack.counts().values())
 
 
+def gateway(stack: Stack) -> str:
+    """Who asks from this machine, as nginx sees it."""
+    networks = stack.inspect("nginx")[0]["NetworkSettings"]["Networks"]
+    address: str = networks[f"{stack.project}_outside"]["Gateway"]
+    return address
+
+
 def loops(stack: Stack) -> list[str]:
     return [each["Name"] for each in stack.inspect() if each["RestartCount"]]
 
@@ -33,6 +45,8 @@ def loops(stack: Stack) -> list[str]:
 def test_it_comes_up_and_tells_address_and_password_once(stack: Stack) -> None:
     said = stack.said  # type: ignore[attr-defined]
     password = secrets(stack)["admin_password"]
+    services = {each["Config"]["Labels"]["com.docker.compose.service"] for each in stack.inspect()}
+    assert services == {*APPLICATION, "migrate", "mysql", "rabbitmq", "redis"}
     assert stack.url in said
     assert said.count(password) == 1
     assert password not in stack.make("up")
@@ -69,9 +83,7 @@ def test_no_secret_is_seen_from_outside(stack: Stack) -> None:
     seen += "".join(run("docker", "logs", id_) for id_ in ids)
     running = run("docker", "ps", "-q", "--filter", f"label={LABEL}={stack.project}").split()
     seen += "".join(run("docker", "top", id_, "-eo", "pid,args") for id_ in running)
-    seen += "".join(
-        run("docker", "history", "--no-trunc", stack.image(name)) for name in ("core", "nginx")
-    )
+    seen += "".join(run("docker", "history", "--no-trunc", stack.image(name)) for name in IMAGES)
     assert [name for name, value in secrets(stack).items() if value in seen] == []
 
 
@@ -115,13 +127,74 @@ def test_the_log_has_the_clients_address_and_no_query(stack: Stack) -> None:
         if line.startswith("{")
     ]
     assert not any("secret-query" in json.dumps(line) for line in lines)
-    gateway = stack.inspect("nginx")[0]["NetworkSettings"]["Networks"]["hwtest_outside"]["Gateway"]
-    assert lines[-1]["address"] == gateway
+    assert lines[-1]["address"] == gateway(stack)
 
 
 def test_a_forged_address_is_not_believed(stack: Stack) -> None:
     run("curl", "-ks", "-H", "X-Forwarded-For: 203.0.113.9", f"{stack.url}/admin/login/")
     assert "203.0.113.9" not in run("docker", "logs", *stack.containers("nginx"))
+
+
+def test_guesses_at_passwords_are_counted_by_the_address_behind_nginx(stack: Stack) -> None:
+    stranger = Visitor(stack.url)
+    stranger.get("/admin/login/")
+    stranger.post("/admin/login/", username="nobody", password="wrong", next="/admin/")
+    counted = stack.shell(
+        "import json; from axes.models import AccessAttempt;"
+        "print(json.dumps(list(AccessAttempt.objects.values_list('ip_address', flat=True))))"
+    )
+    assert counted == [gateway(stack)]
+
+
+def test_two_people_talk_through_nginx(stack: Stack) -> None:
+    with chat(stack) as first, chat(stack) as second:
+        for person in (first, second):
+            person.send(json.dumps({"t": "join", "room": "#lobby"}))
+            heard(person, "joined")
+        first.send(json.dumps({"t": "say", "room": "#lobby", "ref": "1", "text": "good morning"}))
+        assert heard(second, "message")["text"] == "good morning"
+
+
+def test_a_page_of_another_site_is_not_let_into_the_chat(stack: Stack) -> None:
+    with pytest.raises(InvalidStatus) as refused, chat(stack, origin="https://evil.example"):
+        pytest.fail("was let in")
+    assert refused.value.response.status_code == 403
+
+
+def test_the_page_of_the_chat_connects_through_nginx(stack: Stack) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if (program := find_binary("chromium")) is None:
+        pytest.skip("this machine has no Chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_context(base_url=stack.url, ignore_https_errors=True).new_page()
+        page.goto("/admin/login/?next=/admin/chat/")
+        page.fill("[name=username]", "admin")
+        page.fill("[name=password]", secrets(stack)["admin_password"])
+        page.press("[name=password]", "Enter")
+        page.wait_for_selector("#hc-state[data-state=up]", timeout=60_000)
+        page.fill("#hc-text", "/nodes")
+        page.press("#hc-text", "Enter")
+        page.locator("#hc-log li", has_text="worker-1").first.wait_for(timeout=60_000)
+        browser.close()
+
+
+def test_remote_calls_come_through_nginx(stack: Stack, site: Site) -> None:
+    certificate = (stack.folder / "secrets" / "tls_certificate").read_bytes()
+    credentials = grpc.ssl_channel_credentials(root_certificates=certificate)
+    metadata = [("authorization", f"Bearer {stack.token()}")]
+    before = total(stack)
+    with grpc.secure_channel(stack.url.removeprefix("https://"), credentials) as channel:
+        tasks = TasksStub(channel)
+        with pytest.raises(grpc.RpcError) as refused:
+            tasks.GetTask(pb.ID(id=["through-nginx"]), timeout=10)
+        assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        task = pb.Task(id="through-nginx", target=site.urls(1)[0])
+        made = tasks.CreateTask(task, metadata=metadata, timeout=10)
+        assert made.succeed["through-nginx"]
+        watching = tasks.WatchTasks(pb.Watch(id=["through-nginx"]), metadata=metadata, timeout=60)
+        assert [progress.task.state for progress in watching][-1] == pb.Task.State.SUCCEED
+    assert stack.finishes(before + 1, 60)
 
 
 @pytest.mark.parametrize("seed", [random.randrange(1000)])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.stack import SITE, Site, Stack, pause, run
+from tests.deploy.stack import SITE, Site, Stack, chat, heard, pause, run
 from tests.services.service import comes_true
 
 
@@ -91,6 +91,7 @@ def test_it_comes_up_with_three_workers_and_two_schedulers(stack: SwarmStack) ->
     replicas = stack.replicas()
     assert replicas["worker"] == "3/3"
     assert replicas["scheduler"] == "2/2"
+    assert set(replicas.values()) == {"1/1", "2/2", "3/3"}
     assert comes_true(lambda: pause() or len(stack.nodes()) == 3, 60)
     assert set(stack.nodes()) == {"worker-1", "worker-2", "worker-3"}
 
@@ -98,6 +99,14 @@ def test_it_comes_up_with_three_workers_and_two_schedulers(stack: SwarmStack) ->
 def test_a_job_handed_in_through_nginx_completes(stack: SwarmStack, site: Site) -> None:
     assert not stack.visitor().submit(site.urls(1000))
     assert stack.finishes(1000, 180), stack.counts()
+
+
+def test_people_talk_through_nginx(stack: SwarmStack) -> None:
+    with chat(stack) as person:
+        person.send(json.dumps({"t": "join", "room": "#lobby"}))
+        heard(person, "joined")
+        person.send(json.dumps({"t": "say", "room": "#lobby", "ref": "1", "text": "/nodes"}))
+        assert "worker-1" in json.dumps(heard(person, "message")["card"])
 
 
 def test_a_killed_worker_and_a_killed_scheduler_are_replaced(stack: SwarmStack, site: Site) -> None:
@@ -123,6 +132,17 @@ def test_another_version_and_back(stack: SwarmStack, images: tuple[str, str]) ->
     stack.make("stack-rollback")
     assert image().endswith(images[0])
     assert stack.visitor().get("/admin/")[0] == 200
+
+
+def test_one_service_is_put_back_by_the_engines_own_command(
+    stack: SwarmStack, images: tuple[str, str]
+) -> None:
+    run("docker", "service", "update", "--image", f"hashworld/core:{images[1]}",
+        "--no-resolve-image", "hwswarm_flower")  # fmt: skip
+    run("docker", "service", "update", "--rollback", "hwswarm_flower")
+    spec = stack.spec("flower")["Spec"]["TaskTemplate"]["ContainerSpec"]
+    assert spec["Image"].endswith(images[0])
+    assert comes_true(lambda: pause() or stack.replicas()["flower"] == "1/1", 60)
 
 
 def test_a_version_that_is_not_healthy_goes_back_by_itself(

@@ -1,5 +1,6 @@
 """What the users that a stack makes may do at real servers, and what not."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -15,7 +16,15 @@ from celery import Celery
 from kombu import Consumer
 
 from hashworld.celery import SETTINGS, control_queue, node_queue
+from hashworld.tasks import moves
+from hashworld.tasks.dispatch import dispatch
+from hashworld.tasks.lifetimes import start_time
+from hashworld.tasks.models import Attempt, Lease
+from hashworld.tasks.publisher import CeleryPublisher
+from hashworld.tasks.reaper import reap
+from hashworld.tasks.states import State
 from tests.conftest import Footing, WaitUntil
+from tests.integration.tasks import world
 from tests.services import Cluster, RabbitMQ
 
 ROOT = Path(__file__).parents[3]
@@ -126,19 +135,14 @@ def test_a_user_of_another_installation_is_not_let_in(urls: dict[str, str]) -> N
         pytest.fail("was let in")
 
 
-def test_a_message_that_is_never_acknowledged_is_given_up(
-    urls: dict[str, str], wait_until: WaitUntil
-) -> None:
-    """The broker drops it; its lease is not started in time and is taken back by the reaper."""
-    queue = node_queue("rights-2")
-    with application(urls["submitter"]) as app:
-        app.send_task("hashworld.take_lease", args=[8], queue=queue)
+def give_back(urls: dict[str, str], queue: str, wait_until: WaitUntil) -> int:
+    """Take the message of a queue and give it back until the broker drops it; how often it came."""
     seen = 0
     with channel(urls["worker"]) as worker:
 
         def gone() -> bool:
             nonlocal seen
-            message = worker.basic_get(queue.name)
+            message = worker.basic_get(queue)
             if message is None:
                 return seen > 0
             seen += 1
@@ -146,7 +150,42 @@ def test_a_message_that_is_never_acknowledged_is_given_up(
             return seen > 2 * LIMIT
 
         wait_until(gone)
-    assert LIMIT <= seen <= LIMIT + 1
+    return seen
+
+
+def test_a_message_that_is_never_acknowledged_is_given_up(
+    urls: dict[str, str], wait_until: WaitUntil
+) -> None:
+    queue = node_queue("rights-2")
+    with application(urls["submitter"]) as app:
+        app.send_task("hashworld.take_lease", args=[8], queue=queue)
+    assert LIMIT <= give_back(urls, queue.name, wait_until) <= LIMIT + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_tasks_of_a_message_that_was_given_up_go_on(
+    urls: dict[str, str], wait_until: WaitUntil
+) -> None:
+    """No dead letter tells of it: a lease that nobody starts in its time is taken back."""
+    node = world.node("rights-3")
+    job = world.hand_in(*world.pages(2))
+    with application(urls["submitter"]) as app:
+        dispatch(CeleryPublisher(app), [node.pk])
+        give_back(urls, node_queue(node.name).name, wait_until)
+        [lease] = Lease.objects.open()
+        wait_until(lambda: reap().leases == 1, timeout=2 * start_time().total_seconds())
+        assert {(task.state, task.losses) for task in world.tasks(job)} == {(State.WAITING, 0)}
+        assert not moves.start(lease.pk, lease.incarnation)
+        # Nothing ran, so no attempt is told of, and nothing is held against the tasks.
+        assert not Attempt.objects.exists()
+        dispatch(CeleryPublisher(app), [node.pk])
+    with channel(urls["worker"]) as worker:
+        message = worker.basic_get(node_queue(node.name).name)
+        again = json.loads(message.body)[0][0]
+    assert moves.start(again, lease.incarnation)
+    world.finish(*(world.end(task) for task in world.tasks(job)))
+    assert {task.state for task in world.tasks(job)} == {State.SUCCEED}
+    world.check_books()
 
 
 def test_redis_users_keep_to_their_keys(services: Cluster, secrets: Path) -> None:

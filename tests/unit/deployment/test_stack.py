@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,50 @@ def test_every_target_has_a_sentence() -> None:
     sentences = dict(re.findall(r"^make (\S+) +(.+)$", told, re.MULTILINE))
     for target in TARGETS:
         assert sentences[target].endswith("."), target
+
+
+@pytest.fixture
+def settled(tmp_path: Path) -> Callable[..., str]:
+    """What the scripts of a stack make of what is given to them, in a project of its own."""
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    for name in ("stack-env.sh", "images.sh"):
+        shutil.copy(ROOT / "scripts" / name, scripts)
+    for name in ("docker-compose.yml", "docker"):
+        (tmp_path / name).symlink_to(ROOT / name)
+
+    def settle(variable: str, **given: str) -> str:
+        names = ("PATH", "HOME")
+        return subprocess.run(
+            ["bash", "-c", f'. scripts/stack-env.sh; echo "${variable}"'],
+            cwd=tmp_path,
+            env={**{name: os.environ[name] for name in names}, **given},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+
+    return settle
+
+
+def test_pages_of_every_name_may_use_the_chat_at_this_port_and_behind_another_proxy(
+    settled: Callable[..., str],
+) -> None:
+    hosts = "fetch.example.org,.example.net,*,[::1]"
+    assert settled("HASHWORLD_CHAT_ORIGINS", HOSTS=hosts, PORT="9443").split(",") == [
+        "https://fetch.example.org",
+        "https://fetch.example.org:9443",
+        "https://[::1]",
+        "https://[::1]:9443",
+    ]
+
+
+def test_what_is_said_once_holds_until_something_else_is_said(settled: Callable[..., str]) -> None:
+    settled("HASHWORLD_PORT", PORT="9443", ORIGINS="https://a.example", HOSTS="b.example")
+    assert settled("HASHWORLD_PORT") == "9443"
+    told = "https://a.example,https://b.example,https://b.example:9443"
+    assert settled("HASHWORLD_CHAT_ORIGINS") == told
+    # What is made of the port is made anew with it, by whichever script another one starts.
+    assert settled("HASHWORLD_CHAT_ORIGINS", PORT="443", HASHWORLD_CHAT_ORIGINS=told) == (
+        told.replace("9443", "443")
+    )

@@ -66,7 +66,8 @@ def test_each_credential_is_read_and_no_other(name: str) -> None:
     text = (FOLDER / name).read_text()
     given = re.findall(r"^LoadCredential=(\w+):/etc/hashworld/secrets/(\w+)$", text, re.MULTILINE)
     assert [one for one, other in given if one != other] == []
-    assert sorted(one for one, _ in given) == sorted(re.findall(r"_FILE=%d/(\w+)", text))
+    read = re.findall(r"^Environment=\w+=%d/(\w+)$", text, re.MULTILINE)
+    assert sorted(one for one, _ in given) == sorted(read)
 
 
 def test_a_node_has_more_time_to_stop_than_to_drain() -> None:
