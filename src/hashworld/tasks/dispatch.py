@@ -168,7 +168,8 @@ def _lease(node_id: int, *, scraps: bool) -> tuple[list[Lease], set[int]]:
     hungry = _hungry(node_id, loads, len(due), open_hosts.values(), owners, now)
     more = any(len(tasks) > wanted[pair] for pair, tasks in found.items())
     room = even(len(due), loads[node_id], [loads[id_] for id_ in hungry], more=more)
-    kept = kept_hosts(due, held, 1 + len(hungry), 0 if more else room)
+    theirs = Host.objects.filter(holder_id__in=hungry).count() if hungry else 0
+    kept = kept_hosts(due, held, 1 + len(hungry), 0 if more else room, theirs)
     chosen = portions(
         [task for task in due if task.host_id in kept or task.losses],
         loads[node_id],

@@ -176,12 +176,12 @@ def waiting_since(node_ids: Iterable[int], now: datetime) -> datetime | None:
 
 
 def supplied(node_ids: Iterable[int], now: datetime) -> set[int]:
-    """Those of these nodes that hold hosts of which something more is due."""
+    """Those of these nodes that hold hosts of which they may be given more at this moment."""
     part = (
         "SELECT * FROM (SELECT holder_id FROM tasks_hostqueue"
-        " WHERE holder_id = %s AND due_at <= %s LIMIT 1) AS q"
+        " WHERE holder_id = %s AND lane = %s AND ready_at <= %s LIMIT 1) AS q"
     )
-    asked = [(node_id, rows.stamp(now)) for node_id in node_ids]
+    asked = [(node_id, lane, rows.stamp(now)) for node_id in node_ids for lane in lanes()]
     return {node_id for (node_id,) in _union(part, asked)}
 
 

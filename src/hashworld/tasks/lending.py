@@ -44,14 +44,17 @@ def even(due: int, load: Load, hungry: Collection[Load], *, more: bool) -> int:
     return min(load.room, max(0, level - load.out))
 
 
-def kept_hosts(due: Sequence[Due], held: Collection[int], nodes: int, wanted: int) -> set[int]:
+def kept_hosts(
+    due: Sequence[Due], held: Collection[int], nodes: int, wanted: int, theirs: int = 0
+) -> set[int]:
     """The hosts of which a node takes due tasks, when it shares them with so many nodes.
 
-    Its share of them, those that it holds first; more when these have too little.
+    So many that all come to the same number where the others hold `theirs`; those that it holds
+    first; more when these have too little.
     """
     sizes = Counter(task.host_id for task in due)
     hosts = sorted(sizes, key=lambda id_: (id_ not in held, id_))
-    number = -(-len(hosts) // nodes)
+    number = max(1, -(-(len(hosts) + theirs) // nodes))
     while number < len(hosts) and sum(sizes[id_] for id_ in hosts[:number]) < wanted:
         number += 1
     return set(hosts[:number])

@@ -296,6 +296,23 @@ def test_hosts_that_never_run_dry_are_shared_with_a_node_that_idles(
     world.check_books()
 
 
+def test_nodes_hold_equally_many_hosts_when_one_has_more_than_it_can_take(
+    nodes: Callable[..., Node],
+) -> None:
+    one, two = nodes("one", max_tasks=8), nodes("two", max_tasks=8)
+    of_one, of_two = names(one), names(two)
+    hosts = [*(next(of_one) for _ in range(6)), *(next(of_two) for _ in range(2))]
+    job = world.hand_in(*(f"http://{host}/{page}" for page in range(40) for host in hosts))
+    Host.objects.update(ahead=4)
+    for _ in range(12):
+        world.finish(*map(world.end, world.out(job)[::2]))
+        world.beat()
+        world.run(two)
+        world.run(one)
+    assert [Host.objects.filter(holder=node).count() for node in (one, two)] == [4, 4]
+    world.check_books()
+
+
 def test_what_a_node_leaves_to_an_idle_one_is_given_in_the_same_dispatch(
     nodes: Callable[..., Node],
 ) -> None:

@@ -78,6 +78,12 @@ def test_a_node_keeps_its_share_of_the_hosts_those_that_it_holds_first() -> None
     assert kept_hosts(tasks, {4}, nodes=2, wanted=0) == {1, 4}
 
 
+def test_a_node_leaves_no_more_hosts_than_make_all_hold_equally_many() -> None:
+    tasks = due(h1=5, h2=5, h3=5, h4=5)
+    assert kept_hosts(tasks, {1, 2, 3, 4}, nodes=2, wanted=0, theirs=2) == {1, 2, 3}
+    assert kept_hosts(tasks, {1, 2, 3, 4}, nodes=2, wanted=0, theirs=9) == {1, 2, 3, 4}
+
+
 def test_a_node_keeps_more_hosts_when_its_share_has_too_little() -> None:
     assert kept_hosts(due(h1=1, h2=1, h3=9), set(), nodes=3, wanted=5) == {1, 2, 3}
 
