@@ -49,6 +49,11 @@ finish() {
     done
 }
 
+# What a stage says of itself: pytest's last line, which threads that end later may write below.
+result() {
+    { grep -E '^=+ .* in [0-9.]+s' "$1" || sed '/^ *$/d' "$1"; } | tail -n 1 | sed 's/^[= ]*//; s/[= ]*$//'
+}
+
 note() {
     local name=$1 code=$2 verdict
     case $code in
@@ -56,8 +61,7 @@ note() {
     77) verdict="LEFT OUT" ;; # automake's code for a skipped test, used by tests.services
     *) verdict=FAILED failed=1 ;;
     esac
-    summary+=("$(printf '%-9s %-46s %s' "$verdict" "$name" \
-        "$(sed '/^ *$/d; s/^[= ]*//; s/[= ]*$//' "$logs/$name" | tail -n 1)")")
+    summary+=("$(printf '%-9s %-46s %s' "$verdict" "$name" "$(result "$logs/$name")")")
 }
 
 stage() {
