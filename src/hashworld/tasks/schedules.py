@@ -23,7 +23,7 @@ BUILT_IN = (
     BuiltIn("dispatch", "hashworld.dispatch", 1, 5, "Gives due tasks to nodes with room."),
     BuiltIn("intents", "hashworld.carry_out", 1, 3, "Carries out what was asked of jobs."),
     BuiltIn("bulk operations", "hashworld.operate", 1, 3, "Carries out verbs on all that matches."),
-    BuiltIn("reaper", "hashworld.reap", 2, 6, "Rescues the work of dead nodes."),
+    BuiltIn("reaper", "hashworld.reap", 1, 3, "Rescues the work of dead nodes."),
     BuiltIn("heartbeat request", "hashworld.request_heartbeats", 10, 10, "Asks nodes to beat now."),
     BuiltIn("retention", "hashworld.retention", 60, 60, "Removes what is kept no longer."),
     BuiltIn("metrics", "hashworld.metrics", 60, 60, "Adds the minutes up to hours."),

@@ -47,7 +47,7 @@ def dispatch_sweep() -> None:
 
 @app.task(name="hashworld.reap")
 def reap() -> None:
-    """Rescue the work of the dead; every two seconds."""
+    """Rescue the work of the dead; every second."""
     reaper.reap()
 
 
