@@ -24,6 +24,8 @@ MEASURED = 50
 PADDING = "x" * 80
 #: Seconds of a paced talk without a stalled member, and at most with one.
 PACED, LONGEST_STALL = 20.0, 40.0
+#: Parts of such a talk whose p99 are told apart.
+PARTS = 5
 #: Seconds without a message after which no more are waited for.
 SILENCE = 15.0
 
@@ -148,15 +150,20 @@ async def stall(port: int, clients: int, rate: float) -> dict[str, Any]:
         member.transport.abort()
     return {
         "stalled_put_out_s": seconds,
-        "p99_ms_without_stalled": alone,
-        "p99_ms_with_stalled": beside,
+        "p99_ms_without_stalled": statistics.median(alone),
+        "p99_ms_with_stalled": statistics.median(beside),
+        "p99s_ms_without_stalled": alone,
+        "p99s_ms_with_stalled": beside,
     }
 
 
 async def _pace(
     members: list[Member], tally: Tally, port: int, rate: float, seconds: float
-) -> tuple[float, float | None]:
-    """Say so much a second until somebody is put out: p99 in ms, and after how many seconds."""
+) -> tuple[list[float], float | None]:
+    """Say so much a second until somebody is put out; after how many seconds that was.
+
+    And the p99 in ms of each part of that time, which tell how much they differ by themselves.
+    """
     speech, began, number = ChatroomSpeech(), time.monotonic(), 0
     tally.latencies = []
     out = asyncio.create_task(_somebody_put_out(port))
@@ -167,7 +174,9 @@ async def _pace(
     after = round(time.monotonic() - began, 1) if out.done() else None
     out.cancel()
     await _drained(tally, number * (len(members) - 1))
-    return round(1e3 * cuts(tally.latencies)[1], 1), after
+    size = -(-len(tally.latencies) // PARTS)
+    parts = [tally.latencies[first : first + size] for first in range(0, PARTS * size, size)]
+    return [round(1e3 * cuts(part)[1], 1) for part in parts], after
 
 
 async def _somebody_put_out(port: int) -> None:
