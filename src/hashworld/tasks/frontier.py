@@ -6,7 +6,7 @@ tasks come and go, for to look it up is dear: the index of what is due keeps the
 has just been given out until InnoDB has purged them, and the first one stands behind them all.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any, NamedTuple
@@ -175,13 +175,13 @@ def waiting_since(node_ids: Iterable[int], now: datetime) -> datetime | None:
     return min(moments, default=None)
 
 
-def supplied(node_ids: Iterable[int], now: datetime) -> set[int]:
+def supplied(node_ids: Collection[int], now: datetime) -> set[int]:
     """Those of these nodes that hold hosts of which they may be given more at this moment."""
     part = (
         "SELECT * FROM (SELECT holder_id FROM tasks_hostqueue"
         " WHERE holder_id = %s AND lane = %s AND ready_at <= %s LIMIT 1) AS q"
     )
-    asked = [(node_id, lane, rows.stamp(now)) for node_id in node_ids for lane in lanes()]
+    asked = [(node_id, lane, rows.stamp(now)) for lane in lanes() for node_id in node_ids]
     return {node_id for (node_id,) in _union(part, asked)}
 
 
