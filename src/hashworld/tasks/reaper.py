@@ -1,18 +1,28 @@
-"""Taking back what the dead, the frozen and the cut-off hold (contracts C5 and C6)."""
+"""Taking back what the dead, the frozen and the cut-off hold (contracts C5 and C6).
 
+The master does it itself, every second, in a thread of its own: a message to a node that has just
+died would wait as long as the node's work. The built-in schedule `reaper` has a node do it too, in
+case that thread is the one that hangs; who comes second finds nothing.
+"""
+
+import atexit
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
-from hashworld.nodes import clock
+from hashworld.nodes import clock, master
 from hashworld.nodes.models import Node
+from hashworld.rounds import Rounds
 from hashworld.tasks import kills, moves, rows
 from hashworld.tasks.models import Lease
 from hashworld.tasks.submit import abandon_stale
 
 log = structlog.get_logger(__name__)
 
+#: Seconds between two rounds of the master.
+EVERY = 1.0
 #: Leases taken back in one transaction.
 CHUNK = 4
 #: How long closed leases are kept for people to look at.
@@ -43,6 +53,19 @@ def reap() -> Reaped:
     if reaped != Reaped():
         log.info("reaped", **{name: getattr(reaped, name) for name in Reaped.__slots__})
     return reaped
+
+
+def rounds(leads: Callable[[], bool]) -> Rounds:
+    """The thread that reaps while its process is the master."""
+    return Rounds("reaper", lambda: leads() and reap(), EVERY, failed=EVERY)
+
+
+def start() -> Rounds:
+    """This process's own; it stops when the process ends."""
+    thread = rounds(master.start().candidate.leads)
+    thread.start()
+    atexit.register(thread.stop)
+    return thread
 
 
 def reclaim(node: Node) -> int:

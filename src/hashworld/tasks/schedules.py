@@ -20,10 +20,9 @@ class BuiltIn:
 
 
 BUILT_IN = (
-    BuiltIn("dispatch", "hashworld.dispatch", 1, 5, "Gives due tasks to nodes with room."),
-    BuiltIn("intents", "hashworld.carry_out", 1, 3, "Carries out what was asked of jobs."),
+    BuiltIn("dispatch", "hashworld.dispatch", 1, 5, "Gives out due tasks, sees to kills."),
     BuiltIn("bulk operations", "hashworld.operate", 1, 3, "Carries out verbs on all that matches."),
-    BuiltIn("reaper", "hashworld.reap", 1, 3, "Rescues the work of dead nodes."),
+    BuiltIn("reaper", "hashworld.reap", 5, 5, "Rescues the work of dead nodes."),
     BuiltIn("heartbeat request", "hashworld.request_heartbeats", 10, 10, "Asks nodes to beat now."),
     BuiltIn("retention", "hashworld.retention", 60, 60, "Removes what is kept no longer."),
     BuiltIn("metrics", "hashworld.metrics", 60, 60, "Adds the minutes up to hours."),

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from celery import bootsteps
+from celery.signals import beat_init
 from celery.worker.control import control_command
 from django.conf import settings
 from django.db import connection
@@ -16,7 +17,7 @@ from hashworld.celery import app
 from hashworld.nodes import control, heartbeat
 from hashworld.nodes.errors import NoAnswer
 from hashworld.nodes.heartbeat import Work
-from hashworld.tasks import dispatcher, pursuit, reaper, retention, rollup
+from hashworld.tasks import dispatcher, reaper, retention, rollup
 from hashworld.tasks.content.packs import PackStore
 from hashworld.tasks.publisher import TAKE_LEASE
 from hashworld.tasks.runner import Runner
@@ -37,8 +38,9 @@ def take_lease(lease_id: int) -> None:
 
 @app.task(name="hashworld.dispatch")
 def dispatch_sweep() -> None:
-    """Give due tasks to nodes with room; every second, for what no nudge has found.
+    """Give due tasks to nodes with room, and carry on with what was asked of whole jobs.
 
+    Every second, for what no nudge has found.
     Not by the pool's threads, which are wanted for leases that must be started in time: where the
     database is far away, it takes longer than until the next one.
     """
@@ -47,8 +49,14 @@ def dispatch_sweep() -> None:
 
 @app.task(name="hashworld.reap")
 def reap() -> None:
-    """Rescue the work of the dead; every second."""
+    """Rescue the work of the dead; every five seconds, and every second by the master itself."""
     reaper.reap()
+
+
+@beat_init.connect
+def begin_reaping(**_: Any) -> None:
+    """Let every scheduler process reap while it is the master."""
+    reaper.start()
 
 
 @app.task(name="hashworld.retention")
@@ -61,12 +69,6 @@ def retain() -> None:
 def roll_up() -> None:
     """Derive the hours from the minutes; every minute."""
     rollup.roll_up()
-
-
-@app.task(name="hashworld.carry_out")
-def carry_out() -> None:
-    """Carry on with what was asked of whole jobs; every second."""
-    pursuit.carry_out_all()
 
 
 @control_command(name="node_drain", args=[("node", str)], signature="NODE")

@@ -5,14 +5,16 @@ from datetime import timedelta
 
 import psutil
 import pytest
+from celery.signals import beat_init
 
 from hashworld.nodes import clock, heartbeat
 from hashworld.nodes.heartbeat import Work
 from hashworld.nodes.models import Node
-from hashworld.tasks import moves, pursuit, reaper
+from hashworld.tasks import moves, pursuit, reaper, worker
 from hashworld.tasks.models import Lease
 from hashworld.tasks.reaper import KEEP_CLOSED, Reaped, reap, reclaim
 from hashworld.tasks.states import State
+from tests.conftest import WaitUntil
 from tests.integration.tasks import world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -144,3 +146,30 @@ def test_closed_leases_are_kept_for_a_day(node: Node) -> None:
     Lease.objects.update(closed_at=clock.now() - KEEP_CLOSED - timedelta(seconds=1))
     reap()
     assert not Lease.objects.exists()
+
+
+@pytest.mark.parametrize(("leads", "left"), [(True, State.WAITING), (False, State.RUNNING)])
+def test_the_master_reaps_without_any_message(
+    node: Node,
+    monkeypatch: pytest.MonkeyPatch,
+    wait_until: WaitUntil,
+    leads: bool,
+    left: State,
+) -> None:
+    job = world.hand_in("http://a.example/")
+    world.expire(*world.run())
+    asked: list[bool] = []
+    monkeypatch.setattr(reaper, "EVERY", 0.01)
+    thread = reaper.rounds(lambda: asked.append(leads) or leads)  # type: ignore[func-returns-value]
+    thread.start()
+    wait_until(lambda: len(asked) >= 2)
+    thread.stop()
+    assert [task.state for task in world.tasks(job)] == [left]
+
+
+def test_every_scheduler_process_is_ready_to_reap(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+    monkeypatch.setattr(reaper, "start", lambda: begun.append(1))
+    assert worker.begin_reaping in [receiver() for _, receiver, *_ in beat_init.receivers]
+    worker.begin_reaping(sender=None)  # the signal itself would make this process a candidate
+    assert begun == [1]

@@ -45,7 +45,7 @@ def test_initschedules_says_what_it_made(capsys: pytest.CaptureFixture[str]) -> 
     call_command("initschedules")
     assert (
         capsys.readouterr().out
-        == "Schedules made: dispatch, intents, bulk operations, reaper, heartbeat request,"
+        == "Schedules made: dispatch, bulk operations, reaper, heartbeat request,"
         " retention, metrics, recurring jobs.\n"
     )
     call_command("initschedules")
