@@ -33,7 +33,7 @@ class Rounds:
         self._act = act
         self._pause = pause
         self._failed = FAILED if failed is None else failed
-        self._expected = (*expected, DatabaseError, InterfaceError)
+        self._expected: tuple[type[Exception], ...] = (*expected, DatabaseError, InterfaceError)
         self._stopped = Event()
         self._thread = Thread(target=self._loop, name=name, daemon=True)
 
