@@ -122,12 +122,12 @@ def load(now: datetime) -> dict[int, Load]:
 def _load(max_tasks: int, leases: Iterable[_Held]) -> Load:
     """The load of a node with these open leases."""
     out = [lease for lease in leases if lease.left]
-    suspicions = [lease.suspicion for lease in out if lease.suspicion]
+    suspected = [lease for lease in out if lease.suspicion]
     return Load(
         max_tasks=max_tasks,
         out=sum(lease.left for lease in out),
-        suspects=len(suspicions),
-        alone=max(suspicions, default=0) >= ALONE,
+        suspects=sum(lease.left for lease in suspected),
+        alone=any(lease.suspicion >= ALONE for lease in suspected),
         unstarted=sum(lease.started_at is None for lease in out),
     )
 

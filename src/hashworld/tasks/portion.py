@@ -1,8 +1,8 @@
 """How much a node may hold, and how due tasks are cut into leases. Pure.
 
 Suspects (tasks that were running when their node was lost) are given out with care, so that the
-one that takes its process down is found and its neighbours are not blamed for it: after the first
-loss in small sets, one set on a node at a time; after the second alone on a node that holds
+one that takes its process down is found and its neighbours are not blamed for it: after the
+first loss in small sets, one set on a node at a time; after the second alone on a node that holds
 nothing else.
 """
 
@@ -20,15 +20,16 @@ HELD_PER_TASK = 2
 STARTS = 2
 #: Less room than this part of what a node may have in flight is a scrap.
 SCRAP = 2
-#: The size of a lease of tasks that were lost once.
-SUSPECTS = 32
+#: How many tasks that were lost once a node may hold; places are refilled when so many are free.
+SUSPECTS = 64
+REFILLED = SUSPECTS // 8
 #: Losses after which a task runs alone.
 ALONE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a node holds: tasks out, leases of suspects, and whether one suspect has it alone.
+    """What a node holds: tasks out, suspects among them, and whether one suspect has it alone.
 
     `unstarted` are the leases that it has yet to start, each within its time.
     """
@@ -43,6 +44,12 @@ class Load:
     def room(self) -> int:
         """How many more tasks it may be given."""
         return 0 if self.alone else max(0, HELD_PER_TASK * self.max_tasks - self.out)
+
+    @property
+    def places(self) -> int:
+        """How many more suspects it may be given: one that hangs keeps no other from its turn."""
+        free = SUSPECTS - self.suspects
+        return free if free >= REFILLED else 0
 
     @property
     def keeps_up(self) -> bool:
@@ -124,7 +131,7 @@ def portions(
         # The node is left to empty itself first; then the suspect has it alone.
         return [] if load.out else [Portion([twice[0]], ALONE)]
     budget = Counter(allowed)
-    suspects = [] if load.suspects else _afford(once, budget, min(SUSPECTS, room))
+    suspects = _afford(once, budget, min(load.places, room))
     fresh = [task for task in tasks if not task.losses]
     rest = _afford(_in_turns(fresh), budget, room - len(suspects))
     leases = [Portion(suspects, 1)] if suspects else []

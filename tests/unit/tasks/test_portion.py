@@ -7,6 +7,7 @@ from hashworld.tasks.lanes import lane_of
 from hashworld.tasks.portion import (
     ALONE,
     HELD_PER_TASK,
+    REFILLED,
     SUSPECTS,
     Due,
     Load,
@@ -98,15 +99,22 @@ def test_with_nothing_due_there_is_no_lease() -> None:
 
 
 def test_suspects_go_in_one_small_set_of_their_own() -> None:
-    tasks = [*due(*range(40), lane=SUSPECT, losses=1), *due(7, 7, first=101)]
+    tasks = [*due(*range(SUSPECTS + 8), lane=SUSPECT, losses=1), *due(7, 7, first=101)]
     suspects, fresh = cut(tasks)
     assert (len(suspects.task_ids), suspects.suspicion) == (SUSPECTS, 1)
     assert (fresh.task_ids, fresh.suspicion) == ([101, 102], 0)
 
 
-def test_a_node_that_has_a_set_of_suspects_is_given_no_other() -> None:
+def test_a_node_never_holds_more_than_so_many_suspects() -> None:
+    tasks = due(*range(SUSPECTS + 8), lane=SUSPECT, losses=1)
+    [more] = cut(tasks, Load(max_tasks=1000, out=SUSPECTS, suspects=SUSPECTS - REFILLED))
+    assert (len(more.task_ids), more.suspicion) == (REFILLED, 1)
+
+
+def test_single_places_of_suspects_are_not_refilled() -> None:
     tasks = [*due(1, 2, lane=SUSPECT, losses=1), *due(3, first=11)]
-    assert ids(cut(tasks, Load(max_tasks=100, out=5, suspects=1))) == [11]
+    load = Load(max_tasks=100, out=70, suspects=SUSPECTS - REFILLED + 1)
+    assert ids(cut(tasks, load)) == [11]
 
 
 def test_suspects_count_against_their_hosts_allowance_and_the_room() -> None:
@@ -162,7 +170,12 @@ tasks_due = st.lists(
 
 @given(
     tasks_due,
-    st.builds(Load, max_tasks=st.integers(1, 20), out=st.integers(0, 60)),
+    st.builds(
+        Load,
+        max_tasks=st.integers(1, 20),
+        out=st.integers(0, 60),
+        suspects=st.integers(0, SUSPECTS),
+    ),
     st.dictionaries(st.integers(1, 4), st.integers(0, 9)),
     st.booleans(),
 )
@@ -180,6 +193,8 @@ def test_whatever_is_due_the_bounds_hold(
     assert len(given_ids) <= load.room
     for host, number in allowed.items():
         assert sum(by_id[task_id].host_id == host for task_id in given_ids) <= number
-    assert all(len(lease.task_ids) <= max(7, SUSPECTS) for lease in leases)
+    suspects = sum(len(lease.task_ids) for lease in leases if lease.suspicion)
+    assert load.suspects + suspects <= SUSPECTS
+    assert all(len(lease.task_ids) <= 7 for lease in leases if not lease.suspicion)
     for lease in leases:
         assert {by_id[task_id].losses for task_id in lease.task_ids} == {lease.suspicion}
