@@ -21,8 +21,8 @@ STARTS = 2
 #: Less room than this part of what a node may have in flight is a scrap.
 SCRAP = 2
 #: How many tasks that were lost once a node may hold; places are refilled when so many are free.
-SUSPECTS = 64
-REFILLED = SUSPECTS // 8
+SUSPECTS = 32
+REFILLED = SUSPECTS // 4
 #: Losses after which a task runs alone.
 ALONE = 2
 
