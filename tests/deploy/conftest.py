@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.deploy.stack import Site, Stack, run
+from tests.deploy.command import run
+from tests.deploy.site import Site
+from tests.deploy.stack import Stack
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,60 +1,16 @@
-"""A stack under Docker, as its operator and its visitors see it, and a site that it may fetch."""
+"""A stack under Docker, as its operator sees it."""
 
 import json
 import os
-import re
-import ssl
-import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from http.cookiejar import CookieJar
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-from urllib.error import HTTPError
-from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, HTTPSHandler, Request, build_opener
-from uuid import uuid4
+from typing import Any
 
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin
-
+from tests.deploy.command import ROOT, pause, run
+from tests.deploy.site import Site
+from tests.deploy.visitors import Visitor
 from tests.services.service import comes_true
 
-ROOT = Path(__file__).parents[2]
-FORM = {
-    **{"priority": "1", "duplicates": "keep", "method": "GET", "verify_tls": "on"},
-    **{"max_attempts": "4", "retry_base": "2", "retry_cap": "300"},
-}
-SITE = """
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        body = f"page {self.path} ".encode() * 20
-        time.sleep(0.05)
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *_):
-        pass
-ThreadingHTTPServer(("", 8000), Handler).serve_forever()
-"""
 #: Docker's own networks.
 NETWORKS = "172.16.0.0/12,10.0.0.0/8,192.168.0.0/16"
-
-
-def run(*command: str, check: bool = True, **options: Any) -> str:
-    """What a command says; raises AssertionError with it when the command fails."""
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600, **options
-    )
-    assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
 
 
 class Stack:
@@ -137,7 +93,7 @@ class Stack:
         """Whether so many tasks succeed in time, and nothing else is left."""
         return comes_true(lambda: pause() or self.counts() == {"SUCCEED": tasks}, timeout)
 
-    def visitor(self) -> "Visitor":
+    def visitor(self) -> Visitor:
         """Somebody who is signed in as the administrator."""
         visitor = Visitor(self.url)
         visitor.sign_in((self.folder / "secrets" / "admin_password").read_text())
@@ -152,7 +108,7 @@ class Stack:
         )
         return token
 
-    def site(self) -> "Site":
+    def site(self) -> Site:
         """A site beside the workers."""
         return Site(f"{self.project}_outside", f"{self.project}-site", self.image("core"))
 
@@ -166,195 +122,3 @@ class Stack:
         """Everything of it, data too."""
         run("docker", "compose", "-p", self.project, "down", "-v", check=False)
         run("rm", "-rf", str(self.folder))
-
-
-def pause() -> None:
-    """Asking starts a process: not fifty times a second."""
-    threading.Event().wait(1)
-
-
-class Site:
-    """Pages for the workers, in a container."""
-
-    def __init__(self, network: str, name: str, image: str) -> None:
-        self.name = name
-        self._run = ["docker", "run", "-d", "--rm", "--name", name, "--network", network]
-        self._run += ["--entrypoint", "python", image, "-c", SITE]
-        self._remove = ["docker", "rm", "-f", name]
-
-    def urls(self, number: int, mark: str = "") -> list[str]:
-        """So many addresses, all different."""
-        mark = mark or uuid4().hex[:8]
-        return [f"http://{self.name}:8000/{mark}/{each}" for each in range(number)]
-
-    def __enter__(self) -> Self:
-        run(*self._run)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        run(*self._remove)
-
-
-class Visitor:
-    """A browser, as far as forms and cookies go."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._cookies = CookieJar()
-        self._open = build_opener(
-            HTTPSHandler(context=unverified()), HTTPCookieProcessor(self._cookies)
-        ).open
-
-    def get(self, path: str) -> tuple[int, str]:
-        """Status and text; errors of HTTP are answers too."""
-        return self._send(Request(self._url + path))
-
-    def post(self, path: str, **fields: str) -> tuple[int, str]:
-        """A form that is sent from its own page."""
-        token = next(cookie.value for cookie in self._cookies if cookie.name == "csrftoken")
-        data = urlencode({**fields, "csrfmiddlewaretoken": token}).encode()
-        return self._send(Request(self._url + path, data, {"Referer": self._url + path}))
-
-    def sign_in(self, password: str) -> None:
-        """As the administrator."""
-        assert self.get("/admin/login/")[0] == 200
-        status, page = self.post(
-            "/admin/login/", username="admin", password=password.strip(), next="/admin/"
-        )
-        assert status == 200, page
-        assert "sessionid" in {cookie.name for cookie in self._cookies}
-
-    def read(self) -> str:
-        """The list of jobs; what was answered instead, where that was not."""
-        status, page = self.get("/admin/tasks/job/")
-        return "" if status == 200 else f"{status} {page[:2000]}"
-
-    def submit(self, urls: Sequence[str]) -> str:
-        """Hand in a job; what was answered instead, where it was not accepted."""
-        path = "/admin/tasks/job/add/"
-        status, page = self.post(path, **FORM, token=uuid4().hex, urls="\n".join(urls))
-        accepted = status == 200 and re.search(r"Accepted: [\d,]+ URL", page)
-        return "" if accepted else f"{status} {page[:2000]}"
-
-    def ticket(self) -> str:
-        """What lets this person into the chat."""
-        return str(json.loads(self.post("/admin/chat/ticket/")[1])["ticket"])
-
-    def _send(self, request: Request) -> tuple[int, str]:
-        return answered(self._open, request)
-
-
-class Program:
-    """Who comes in with a token, by REST."""
-
-    def __init__(self, url: str, token: str) -> None:
-        self._url = url
-        self._headers = {"Authorization": f"Bearer {token}"}
-        self._open = build_opener(HTTPSHandler(context=unverified())).open
-
-    def read(self) -> str:
-        """The newest jobs; what was answered instead, where these were not."""
-        status, page = answered(
-            self._open, Request(f"{self._url}/api/v1/jobs", None, self._headers)
-        )
-        return "" if status == 200 else f"{status} {page[:2000]}"
-
-    def submit(self, urls: Sequence[str]) -> str:
-        """Hand in a job; what was answered instead, where it was not accepted."""
-        headers = {**self._headers, "Content-Type": "application/json"}
-        document = json.dumps({"urls": list(urls)}).encode()
-        request = Request(f"{self._url}/api/v1/jobs", document, headers)
-        status, page = answered(self._open, request)
-        return "" if status == 201 else f"{status} {page[:2000]}"
-
-
-def unverified() -> ssl.SSLContext:
-    """For certificates that sign themselves."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def answered(ask: Callable[..., Any], request: Request) -> tuple[int, str]:
-    """Status and text; errors of HTTP are answers too."""
-    try:
-        with ask(request, timeout=60) as answer:
-            return answer.status, answer.read().decode(errors="replace")
-    except HTTPError as error:
-        return error.code, error.read().decode(errors="replace")
-
-
-class Load:
-    """A person and programs that read and hand in small jobs, and what they are refused."""
-
-    def __init__(self, stack: Stack, site: Site, programs: int = 2) -> None:
-        token = stack.token()
-        self._visitors = [stack.visitor(), *(Program(stack.url, token) for _ in range(programs))]
-        self._site = site
-        self._stopped = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._visit, args=(visitor,)) for visitor in self._visitors
-        ]
-        self.answered = 0
-        self.tasks = 0
-        self.failed: list[str] = []
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _visit(self, visitor: Visitor | Program) -> None:
-        while not self._stopped.wait(0.1):
-            self._note("read", visitor.read)
-            urls = self._site.urls(5)
-            if self._note("hand in", lambda urls=urls: visitor.submit(urls)):
-                self.tasks += len(urls)
-
-    def _note(self, what: str, act: Callable[[], str]) -> bool:
-        began = time.strftime("%X")
-        try:
-            refusal = act()
-        except OSError as error:
-            refusal = repr(error)
-        if refusal:
-            self.failed.append(f"{began} {what}: {refusal}")
-        else:
-            self.answered += 1
-        return not refusal
-
-
-@contextmanager
-def chat(stack: Stack, origin: str = "") -> Iterator[ClientConnection]:
-    """The administrator in the chat."""
-    place = stack.url.replace("https", "wss") + "/ws/"
-    origin = origin or stack.url
-    ticket = stack.visitor().ticket()
-    with connect(place, origin=Origin(origin), ssl=unverified()) as person:
-        person.send(json.dumps({"t": "hello", "ticket": ticket}))
-        heard(person, "welcome")
-        yield person
-
-
-def heard(person: ClientConnection, kind: str) -> dict[str, Any]:
-    """The next message of a kind."""
-    while True:
-        message: dict[str, Any] = json.loads(person.recv(timeout=20))
-        if message["t"] == kind:
-            return message

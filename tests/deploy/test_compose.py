@@ -11,7 +11,11 @@ from websockets.exceptions import InvalidStatus
 
 from hashworld.api import communicate_pb2 as pb
 from hashworld.api.communicate_pb2_grpc import TasksStub
-from tests.deploy.stack import Load, Site, Stack, Visitor, chat, heard, pause, run
+from tests.deploy.command import pause, run
+from tests.deploy.load import Load, chat, heard
+from tests.deploy.site import Site
+from tests.deploy.stack import Stack
+from tests.deploy.visitors import Visitor
 from tests.services.service import comes_true, find_binary
 
 LABEL = "com.docker.compose.project"

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.stack import SITE, Site, Stack, chat, heard, pause, run
+from tests.deploy.command import pause, run
+from tests.deploy.load import chat, heard
+from tests.deploy.site import SITE, Site
+from tests.deploy.stack import Stack
 from tests.services.service import comes_true
 
 
