@@ -20,8 +20,10 @@ class Holdings:
     """The open leases of one node: for each its tasks' keys in the engine, and its trust."""
 
     def __init__(self, lease_seconds: float) -> None:
+        self._pause = lease_seconds * RENEWED_AFTER
         self._trust = lease_seconds * TRUSTED_SHARE
         self._keys: dict[int, dict[int, int]] = {}
+        self._sent: dict[int, float] = {}
         self._trusted_until: dict[int, float] = {}
         self._ending: frozenset[int] = frozenset()
         self._lock = Lock()
@@ -30,6 +32,7 @@ class Holdings:
         """Hold a started lease; `keys` gives each task's key in the engine."""
         with self._lock:
             self._keys[lease_id] = dict(keys)
+            self._sent[lease_id] = sent
             self._trusted_until[lease_id] = sent + self._trust * FIRST_SHARE
 
     def renewed(self, lease_ids: Iterable[int], sent: float) -> None:
@@ -37,6 +40,7 @@ class Holdings:
         with self._lock:
             for lease_id in lease_ids:
                 if lease_id in self._trusted_until:
+                    self._sent[lease_id] = sent
                     self._trusted_until[lease_id] = sent + self._trust
 
     def keys(self, pairs: Iterable[tuple[int, int]]) -> list[int]:
@@ -80,6 +84,12 @@ class Holdings:
         with self._lock:
             return sorted(self._keys)
 
+    def due(self, now: float) -> bool:
+        """Whether any lease is to be renewed: one that came late, in a node that stood still, is
+        older than others."""
+        with self._lock:
+            return any(sent + self._pause <= now for sent in self._sent.values())
+
     def distrusted(self, now: float) -> list[int]:
         """The held leases that another node may have by now."""
         with self._lock:
@@ -91,4 +101,5 @@ class Holdings:
 
     def _forget(self, lease_id: int) -> None:
         self._keys.pop(lease_id, None)
+        self._sent.pop(lease_id, None)
         self._trusted_until.pop(lease_id, None)

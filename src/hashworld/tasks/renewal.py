@@ -9,14 +9,13 @@ from threading import Event, Thread
 from time import monotonic
 
 import structlog
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import kills, rows
 from hashworld.tasks.accounts import OPEN
-from hashworld.tasks.holdings import RENEWED_AFTER, Holdings
+from hashworld.tasks.holdings import Holdings
 from hashworld.tasks.lifetimes import lease_time
 from hashworld.tasks.models import Lease
 
@@ -58,7 +57,7 @@ class Renewer:
         self._turning = turning
         self._failed = failed
         self._stopped = Event()
-        self._renew_at = self._watch_at = 0.0
+        self._watch_at = 0.0
         self._thread = Thread(target=self._loop, name="renewer", daemon=True)
 
     def start(self) -> None:
@@ -72,9 +71,9 @@ class Renewer:
 
     def run_once(self, now: float) -> None:
         """Renew and look for kills when it is time."""
-        if now >= self._renew_at:
+        self._distrust(now)
+        if self._holdings.due(now) and self._turning():
             self._renew(now)
-            self._renew_at = now + settings.ENV.lease_seconds * RENEWED_AFTER
         if now >= self._watch_at:
             self._watch()
             self._watch_at = now + WATCH_SECONDS
@@ -100,16 +99,14 @@ class Renewer:
         A beat goes with it, so that no lease outlives its node's last beat by more than its time;
         by another thread, for who gives the node work may hold its row.
         """
-        self._distrust(now)
         held = self._holdings.leases()
-        if not held or not self._turning():
-            return
         longer = rows.put("expires_at", rows.stamp(clock.now() + lease_time()))
         self._beat()
         if rows.update(Lease, held, [longer], guard=OPEN) < len(held):
             kept = set(Lease.objects.open().filter(pk__in=held).values_list("pk", flat=True))
-            self._let_go(self._holdings.missing(set(held) - kept))
-            held = sorted(kept)
+            lost = self._holdings.missing(set(held) - kept)
+            self._let_go(lost)
+            held = sorted(set(held).difference(lost))
         self._holdings.renewed(held, now)
 
     def _watch(self) -> None:

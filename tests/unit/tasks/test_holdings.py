@@ -35,6 +35,19 @@ def test_a_renewal_is_trusted_from_when_it_was_sent(holdings: Holdings) -> None:
     assert holdings.distrusted(SENT + 16.1) == [1, 2]
 
 
+def test_leases_are_renewed_when_the_oldest_is_due(holdings: Holdings) -> None:
+    assert not holdings.due(SENT + 2.9)
+    assert holdings.due(SENT + 3)
+    holdings.renewed([1, 2], sent=SENT + 6)
+    assert not holdings.due(SENT + 8.9)
+    holdings.add(3, {31: 131}, sent=SENT)  # its node stood still while it started
+    assert holdings.due(SENT + 6)
+
+
+def test_a_node_that_holds_nothing_renews_nothing() -> None:
+    assert not Holdings(lease_seconds=15).due(SENT)
+
+
 def test_a_lease_that_is_closed_by_its_own_last_end_is_not_missing(holdings: Holdings) -> None:
     holdings.ending([1])
     assert holdings.missing([1, 2, 3]) == [2]
