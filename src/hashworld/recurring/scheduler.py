@@ -41,6 +41,10 @@ class Entry(ModelEntry):  # type: ignore[misc]
         self._timing = timing.schedule(model)
         super().__init__(model, app=app)
         self.options["confirm_timeout"] = CONFIRM_SECONDS
+        if model.expire_seconds and not model.expires:
+            # Told to the broker, whose clock alone counts: Celery would compare those of two
+            # machines, and a node whose clock is ahead would take nothing.
+            self.options["expiration"] = self.options.pop("expires")
         self._recurring_id = getattr(getattr(model, "recurring", None), "pk", None)
         self._pass(timing.begins(model, now))
 

@@ -1,6 +1,7 @@
 """A scheduler fires only while it leads, and takes over where the one before it stood."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError
@@ -13,11 +14,12 @@ from django_celery_beat.models import (
 )
 from kombu.exceptions import OperationalError as BrokerError
 
-from hashworld.celery import SETTINGS, app
+from hashworld.celery import EXCHANGE, SETTINGS, app, node_queue
 from hashworld.nodes import clock, master
 from hashworld.nodes.leadership import Candidate
 from hashworld.nodes.models import Leadership
 from hashworld.recurring import changes, firing
+from hashworld.recurring.firing import Come
 from hashworld.recurring.models import Cursor, Firing
 from hashworld.recurring.scheduler import Entry, Scheduler
 from tests.conftest import WaitUntil
@@ -202,6 +204,24 @@ def test_a_task_that_begins_later_or_has_expired_does_not_fire(scheduler: Hand) 
     backdate(later.pk, now - 2 * HOUR)
     scheduler.tick()
     assert scheduler.published == []
+
+
+def test_what_nobody_took_in_its_time_is_dropped_by_the_brokers_clock_alone(
+    scheduler: Hand, wait_until: WaitUntil
+) -> None:
+    name = f"nobody-{uuid4().hex[:8]}"
+    columns = {"exchange": EXCHANGE.name, "routing_key": f"node.{name}"}
+    entry = Entry(every(3600, expire_seconds=1, **columns), clock.now(), app)
+    come = Come(entry.model.pk, clock.now(), clock.now())
+    with app.connection_for_write() as connection:
+        queue = node_queue(name)(connection.default_channel)
+        queue.declare()
+        Scheduler._publish(scheduler, entry, come, 1)
+        assert queue.get(no_ack=True).headers["expires"] is None
+        Scheduler._publish(scheduler, entry, come, 1)
+        assert queue.queue_declare(passive=True).message_count == 1
+        wait_until(lambda: queue.queue_declare(passive=True).message_count == 0)
+        queue.delete()
 
 
 def test_the_next_tick_comes_with_the_next_slot(scheduler: Hand) -> None:
