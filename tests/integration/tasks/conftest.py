@@ -1,11 +1,13 @@
 """Nodes, and a broker, to try the core with."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from hashworld.nodes.models import Node
 from tests.integration.tasks import world
+from tests.integration.tasks.desk import Desk
 from tests.integration.tasks.world import Postbox
 
 
@@ -25,3 +27,9 @@ def node(transactional_db: None) -> Node:
 def postbox() -> Postbox:
     """A broker that only remembers what was published."""
     return Postbox()
+
+
+@pytest.fixture
+def desk(node: Node, tmp_path: Path) -> Desk:
+    """The writer and the renewer of that node, with a folder for its packs."""
+    return Desk(node, tmp_path)

@@ -1,114 +1,23 @@
-"""What a node's writer records and its renewer renews and lets go of, one round at a time."""
+"""What a node's writer records and gives back, one round at a time."""
 
-import hashlib
-import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
-from hashworld.nodes import clock
-from hashworld.nodes.models import Node
 from hashworld.tasks import content, counts, moves
-from hashworld.tasks.accounts import OPEN
-from hashworld.tasks.attempts import Ended
 from hashworld.tasks.content import Place
 from hashworld.tasks.content.packs import PackStore
-from hashworld.tasks.holdings import Holdings
-from hashworld.tasks.lifetimes import lease_time
 from hashworld.tasks.models import Attempt, Content, Job, Kill, Lease, Minute, Task
-from hashworld.tasks.renewal import Renewer
 from hashworld.tasks.states import State, Verb
-from hashworld.tasks.writer import FLUSH_ROWS, Writer
-from tests.conftest import Footing
+from hashworld.tasks.writer import FLUSH_ROWS
 from tests.integration.tasks import world
+from tests.integration.tasks.desk import Desk, fetched, running
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@dataclass
-class Desk:
-    """A writer and a renewer that are turned by hand, and what they told the others."""
-
-    node: Node
-    folder: Path
-    turning: bool = True
-    #: Whether its engine hears that it shall cancel something.
-    deaf: bool = False
-    cancelled: list[int] = field(default_factory=list)
-    freed: int = 0
-    failed: threading.Event = field(default_factory=threading.Event)
-    now: float = 1000.0
-
-    def __post_init__(self) -> None:
-        self._leases: dict[int, int] = {}
-        self.holdings = Holdings(settings.ENV.lease_seconds)
-        self.writer = Writer(
-            self.node,
-            self.holdings,
-            PackStore(self.node.name, self.folder),
-            freed=self._free,
-            failed=self.failed.set,
-        )
-        self.renewer = Renewer(
-            self.node,
-            self.holdings,
-            beat=lambda: Node.objects.update(seen_at=clock.now()),
-            cancel=self._cancel,
-            give_back=self.writer.give_back,
-            turning=lambda: self.turning,
-            failed=self.failed.set,
-        )
-
-    def hold(self, *leases: Lease) -> None:
-        """Hold started leases; a task's key in the engine is its id and a hundred thousand."""
-        for lease in leases:
-            ids = list(Task.objects.filter(lease=lease).values_list("pk", flat=True))
-            self._leases |= dict.fromkeys(ids, lease.pk)
-            keys = {task_id: task_id + 100_000 for task_id in ids}
-            self.holdings.add(lease.pk, keys, self.now)
-
-    def turn(self, seconds: float = 0) -> None:
-        self.now += seconds
-        self.renewer.run_once(self.now)
-        self.writer.run_once()
-
-    def _cancel(self, keys: Iterable[int]) -> None:
-        ids = [key - 100_000 for key in keys]
-        self.cancelled += ids
-        if not self.deaf:
-            self.writer.cut((self._leases[task_id], task_id) for task_id in ids)
-
-    def _free(self) -> None:
-        self.freed += 1
-
-
-@pytest.fixture
-def desk(node: Node, tmp_path: Path) -> Desk:
-    return Desk(node, tmp_path)
-
-
-def running(desk: Desk, number: int = 1) -> tuple[Job, list[Task]]:
-    job = world.hand_in(*world.pages(number))
-    desk.hold(*world.run())
-    return job, world.tasks(job)
-
-
-def fetched(task: Task, body: bytes = b"hello", **columns: Any) -> Ended:
-    return world.end(
-        task,
-        sha256=hashlib.sha256(body).hexdigest(),
-        size=len(body),
-        compressed=content.compress(body),
-        received=len(body),
-        **columns,
-    )
 
 
 def test_a_flush_records_attempt_content_and_state(desk: Desk) -> None:
@@ -282,77 +191,6 @@ def test_what_could_not_be_written_is_kept_in_its_order(
     assert {task.state for task in Task.objects.all()} == {State.SUCCEED}
 
 
-def test_held_leases_are_renewed(desk: Desk) -> None:
-    running(desk)
-    lease = Lease.objects.get()
-    soon = clock.now() + timedelta(seconds=1)
-    Lease.objects.update(expires_at=soon)
-    desk.turn(settings.ENV.lease_seconds / 2)
-    lease.refresh_from_db()
-    assert lease.expires_at > soon + timedelta(seconds=10)
-
-
-def test_no_lease_is_renewed_for_longer_than_its_nodes_last_beat(desk: Desk) -> None:
-    running(desk)
-    node = Node.objects.get()
-    Node.objects.update(seen_at=node.seen_at - timedelta(seconds=4))
-    desk.turn(settings.ENV.lease_seconds / 2)
-    node.refresh_from_db()
-    assert Lease.objects.get().expires_at - node.seen_at <= lease_time()
-
-
-def test_leases_are_not_renewed_by_a_node_whose_engine_stands_still(desk: Desk) -> None:
-    running(desk)
-    before = Lease.objects.get().expires_at
-    desk.turning = False
-    desk.turn(settings.ENV.lease_seconds / 2)
-    assert Lease.objects.get().expires_at == before
-
-
-def test_a_lease_that_another_took_back_is_let_go_and_its_fetches_cut_off(desk: Desk) -> None:
-    _, tasks = running(desk, 2)
-    [lease] = Lease.objects.all()
-    moves.rescue([lease.pk])
-    desk.turn(settings.ENV.lease_seconds / 2)
-    assert sorted(desk.cancelled) == [task.pk for task in tasks]
-    assert desk.holdings.leases() == []
-
-
-def test_a_lease_written_by_its_id_waits_for_no_other_open_one(
-    desk: Desk, footing: Footing
-) -> None:
-    if footing == "embedded":
-        pytest.skip("SQLite has one lock for all")
-    for _ in range(3):
-        running(desk)
-    ids = ", ".join(map(str, desk.holdings.leases()))
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN UPDATE tasks_lease SET size = size WHERE id IN ({ids}) AND {OPEN}")
-        columns = [column[0] for column in cursor.description]
-        plan = dict(zip(columns, cursor.fetchone(), strict=True))
-    # By the index of what is open it would meet the locks of every open lease.
-    assert plan["possible_keys"] == "PRIMARY"
-
-
-def test_only_the_lost_one_of_two_leases_is_let_go(desk: Desk) -> None:
-    running(desk)
-    running(desk)
-    lost, kept = Lease.objects.order_by("pk")
-    moves.rescue([lost.pk])
-    before = kept.expires_at
-    desk.turn(settings.ENV.lease_seconds / 2)
-    assert desk.holdings.leases() == [kept.pk]
-    kept.refresh_from_db()
-    assert kept.expires_at > before
-
-
-def test_a_lease_not_renewed_in_time_is_trusted_no_longer(desk: Desk) -> None:
-    _, [task] = running(desk)
-    desk.turn(settings.ENV.lease_seconds)
-    assert desk.cancelled == [task.pk]
-    assert desk.holdings.leases() == []
-
-
 def test_a_result_of_a_lease_let_go_still_counts_if_nobody_took_it_back(desk: Desk) -> None:
     _, [task] = running(desk)
     desk.writer.put([fetched(task)])
@@ -375,90 +213,6 @@ def test_a_lease_that_is_held_after_all_does_not_go_back(desk: Desk) -> None:
     desk.turn()
     task.refresh_from_db()
     assert task.state == State.RUNNING
-
-
-def test_leases_are_renewed_while_the_writer_waits(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, wait_until: Any
-) -> None:
-    waits, go_on = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        waits.set()
-        go_on.wait(30)
-
-    monkeypatch.setattr(desk.writer, "_flush", wait)
-    desk.now = monotonic()
-    running(desk)
-    Lease.objects.update(expires_at=(soon := clock.now() + timedelta(seconds=1)))
-    desk.writer.start()
-    desk.renewer.start()
-    assert waits.wait(20)
-    wait_until(lambda: Lease.objects.get().expires_at > soon + timedelta(seconds=10))
-    go_on.set()
-    desk.renewer.stop(timeout=20)
-    desk.writer.stop(timeout=20)
-
-
-def test_a_node_whose_renewer_fails_for_another_reason_stops(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail() -> None:
-        raise ZeroDivisionError("oops")
-
-    monkeypatch.setattr(desk.renewer, "_watch", fail)
-    desk.renewer.start()
-    assert desk.failed.wait(20)
-    desk.renewer.stop(timeout=20)
-
-
-def test_the_renewer_survives_a_database_that_is_away_for_a_while(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, wait_until: Any
-) -> None:
-    monkeypatch.setattr("hashworld.tasks.renewal.FAILED_SECONDS", 0.01)
-    watch, fails = desk.renewer._watch, [OperationalError(2006, "gone") for _ in range(3)]
-
-    def fail_at_first() -> None:
-        if fails:
-            raise fails.pop()
-        watch()
-
-    monkeypatch.setattr(desk.renewer, "_watch", fail_at_first)
-    desk.now = monotonic()
-    _, [task, _] = running(desk, 2)
-    moves.kill([task.pk])
-    desk.renewer.start()
-    wait_until(lambda: desk.cancelled == [task.pk])
-    desk.renewer.stop(timeout=20)
-    assert not fails
-
-
-def test_what_was_killed_is_cut_off_within_two_seconds(desk: Desk) -> None:
-    _, tasks = running(desk, 3)
-    desk.turn()
-    moves.kill([tasks[1].pk])
-    desk.turn(2)
-    assert desk.cancelled == [tasks[1].pk]
-    assert len(desk.holdings) == 2
-    desk.turn(2)
-    assert desk.cancelled == [tasks[1].pk], "it is told until it is done"
-    kill = Kill.objects.get()
-    assert kill.confirmed_at is not None
-    assert (kill.task_id, kill.number, kill.fenced_at) == (tasks[1].pk, 1, None)
-    world.check_books()
-
-
-def test_a_kill_is_told_again_until_the_engine_has_heard_it(desk: Desk) -> None:
-    _, tasks = running(desk, 2)
-    desk.turn()
-    moves.kill([tasks[0].pk])
-    desk.deaf = True
-    desk.turn(2)
-    assert Kill.objects.get().confirmed_at is None
-    desk.deaf = False
-    desk.turn(2)
-    desk.turn()
-    assert desk.cancelled == [tasks[0].pk] * 2
-    assert Kill.objects.get().confirmed_at is not None
 
 
 def test_a_kill_that_is_retried_at_once_is_cut_off_all_the_same(desk: Desk) -> None:

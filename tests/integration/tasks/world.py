@@ -1,12 +1,14 @@
 """A small cluster that tests drive by hand, and the laws that its books must always obey."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
 from typing import Any
 
 from hashworld.nodes import clock, heartbeat, lands
-from hashworld.nodes.models import Node
+from hashworld.nodes.lands import land_of
+from hashworld.nodes.models import Land, Node
 from hashworld.tasks import frontier, moves
 from hashworld.tasks.accounts import Moved
 from hashworld.tasks.attempts import Ended
@@ -174,3 +176,16 @@ def check_queues() -> None:
     before = list(derived)
     frontier.refresh(Host.objects.values_list("pk", flat=True))
     assert list(derived.all()) == before
+
+
+def names(owner: Node) -> Iterator[str]:
+    """Hosts whose lands a node owns."""
+    lands = dict(Land.objects.values_list("id", "node_id"))
+    for i in count():
+        if lands[land_of(f"h{i}.example")] == owner.pk:
+            yield f"h{i}.example"
+
+
+def given(lease: Lease) -> list[str]:
+    """The URLs of the tasks under a lease."""
+    return list(Task.objects.filter(lease=lease).order_by("id").values_list("url", flat=True))
