@@ -82,7 +82,7 @@ def finish(task: Task) -> int:
 
 def heats() -> list[int]:
     """The sizes of the settings of one kind of race."""
-    left = max(1, RACES // KINDS)
+    left = -(-RACES // KINDS)
     return [min(HEAT, left - begun) for begun in range(0, left, HEAT)]
 
 
