@@ -81,3 +81,19 @@ def test_whoever_is_enabled_starts_and_stops_with_the_target() -> None:
         text = (FOLDER / name).read_text()
         assert "PartOf=hashworld.target" in text
         assert "WantedBy=hashworld.target" in text
+
+
+def test_servers_of_the_same_machine_end_after_who_uses_them() -> None:
+    for name in SERVICES:
+        after = " ".join(re.findall(r"^After=(.*)$", (FOLDER / name).read_text(), re.MULTILINE))
+        if name != "hashworld-nginx.service":
+            for server in ("mariadb", "rabbitmq-server", "redis-server"):
+                assert f"{server}.service" in after.split(), name
+
+
+def test_nginx_may_open_what_its_connections_need() -> None:
+    nginx = (ROOT / "config/nginx/nginx.conf").read_text()
+    unit = (FOLDER / "hashworld-nginx.service").read_text()
+    (connections,) = re.findall(r"^ +worker_connections (\d+);", nginx, re.MULTILINE)
+    (files,) = re.findall(r"^LimitNOFILE=(\d+)$", unit, re.MULTILINE)
+    assert int(files) >= 2 * int(connections)
