@@ -1,4 +1,4 @@
-"""10,000 pages of 20 KB from 16 hosts, from submit to the last one kept, beside other tools."""
+"""30,000 pages of 20 KB from 16 hosts, from submit to the last one kept, beside other tools."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -24,8 +24,8 @@ def main() -> None:
     """Run the rounds and print the figures."""
     services.require("benchmarks.fetch")
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pages", type=int, default=10_000, help="of HashWorld, in each round")
-    parser.add_argument("--sample", type=int, default=2_000, help="pages of the slower programs")
+    parser.add_argument("--pages", type=int, default=30_000, help="of HashWorld, in each round")
+    parser.add_argument("--sample", type=int, default=5_000, help="pages of the slower programs")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with stage() as ground:
