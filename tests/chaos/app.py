@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from threading import Event
+from threading import Event, get_ident
 from typing import Any
 
 from celery.signals import worker_init
@@ -37,6 +37,12 @@ POINTS = {
     "committed, not told": ("hashworld.tasks.writer:_record", AFTER),
     "renewed, not noted": ("hashworld.tasks.renewal:Renewer._renew", AFTER),
 }
+
+
+def stand_still() -> None:
+    """Stop the process here: a signal to the whole of it is another thread's to take, and this one
+    would run on until that has its turn."""
+    signal.pthread_kill(get_ident(), signal.SIGSTOP)
 
 
 @worker_init.connect
@@ -67,7 +73,7 @@ def obey(**_: Any) -> None:
         written = write(*arguments)
         if blocked:
             blocked = False
-            os.kill(os.getpid(), signal.SIGSTOP)
+            stand_still()
         return written
 
     runner.finish = finish_and_obey
@@ -91,7 +97,7 @@ def _stopping(call: Callable[..., Any], point: str, side: str, file: Path) -> Ca
         with suppress(FileNotFoundError):  # none is set, or another thread was first
             if file.read_text() == point:
                 file.unlink()
-                os.kill(os.getpid(), signal.SIGSTOP)
+                stand_still()
 
     def stopping(*arguments: Any, **options: Any) -> Any:
         if side == BEFORE:
