@@ -17,7 +17,7 @@ STANDINGS: dict[Standing, tuple[str, str]] = {
     Standing.JOINING: ("inqueue", "It starts and takes nothing yet"),
     Standing.ALIVE: ("succeed", "It takes work"),
     Standing.DRAINING: ("killed", "It finishes what it has and takes nothing new"),
-    Standing.SUSPECTED: ("killed", "It missed two heartbeats and is given nothing new"),
+    Standing.SUSPECTED: ("killed", "Late, or it began nothing it was given: it gets nothing new"),
     Standing.DEAD: ("runtime-error", "Not heard of; its work is given to other nodes"),
     Standing.LEFT: ("waiting", "It said goodbye; its work was given back"),
 }

@@ -13,5 +13,6 @@ class NodesConfig(AppConfig):
     verbose_name = "Cluster"
 
     def ready(self) -> None:
-        """Register the system checks of the whole project."""
+        """Register what holds for the whole project: system checks, and watching connections."""
         import_module("hashworld.checks")
+        import_module("hashworld.sockets")

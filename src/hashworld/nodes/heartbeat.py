@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 
 import psutil
 import structlog
-from django.db import DatabaseError, IntegrityError, close_old_connections, connection, models
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    close_old_connections,
+    connection,
+    models,
+)
 
 import hashworld
 from hashworld.nodes import clock, identity, pulse
@@ -59,6 +66,7 @@ def join(name: str, incarnation: str, max_tasks: int, address: str = "", queues:
         "max_tasks": max_tasks,
         "in_flight": 0,
         "tick_age": 0,
+        "deaf_at": None,
     }
     while True:
         earlier = Node.objects.filter(name=name).first()
@@ -177,7 +185,7 @@ class Heartbeat:
         close_old_connections()
         try:
             mine = beat(self._node, self._work(), self._process)
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             log.warning("heartbeat not written", node=self._node.name, error=str(error))
             connection.close()
             return False
@@ -196,6 +204,14 @@ class Heartbeat:
             self._woken.wait(self._period)
             self._woken.clear()
             if not self._stopped:
-                self.run_once()
-                pulse.show(self._work().tick_age)
+                self._round()
         connection.close()
+
+    def _round(self) -> None:
+        """Beat, and go on whatever fails: a node that works must not be taken for dead."""
+        try:
+            self.run_once()
+            pulse.show(self._work().tick_age)
+        except Exception:
+            log.exception("a heartbeat failed; trying again", node=self._node.name)
+            connection.close()

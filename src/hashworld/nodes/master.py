@@ -5,6 +5,7 @@ keeps the lands with the live nodes; the same process fires the schedules.
 """
 
 import atexit
+from collections.abc import Callable
 from threading import Event, Thread
 from time import monotonic
 
@@ -82,11 +83,19 @@ class Master:
         while not self._stopped.is_set():
             if monotonic() >= compete_at:
                 began = monotonic()
-                self.compete()
+                self._try(self.compete)
                 compete_at = began + self.candidate.pause()
-            self.run_once()
+            self._try(self.run_once)
             self._stopped.wait(min(WATCH, max(0.0, compete_at - monotonic())))
         connection.close()
+
+    def _try(self, act: Callable[[], object]) -> None:
+        """Whatever fails, go on competing: a scheduler that gave up would look like a standby."""
+        try:
+            act()
+        except Exception:
+            log.exception("the master's round failed; trying again", holder=self.candidate.holder)
+            connection.close()
 
 
 _master: Master | None = None

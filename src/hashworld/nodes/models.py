@@ -12,6 +12,8 @@ LANDS = 1024
 MAX_TASKS = 10_000
 #: A node that has missed so many heartbeats is given nothing new.
 MISSED_BEATS = 2
+#: An engine whose loop has not turned for so many seconds is taken for stuck.
+STUCK = 10.0
 
 
 class NodeState(models.TextChoices):
@@ -42,14 +44,20 @@ class NodeQuerySet(models.QuerySet["Node"]):
         return self.filter(state=NodeState.ALIVE, seen_at__gt=now - silence())
 
     def available(self, now: datetime) -> Self:
-        """Nodes that may be given work: not paused, and at most one heartbeat late."""
+        """Nodes that may be given work: not paused, at most one heartbeat late, not stuck."""
         on_time = self.alive(now).filter(seen_at__gt=now - suspicion(), paused=False)
+        on_time = on_time.filter(tick_age__lt=STUCK)
         return on_time.exclude(models.Exists(Cluster.objects.filter(paused=True)))
 
 
 def silence() -> timedelta:
     """How long a node may be silent before its work is given to others."""
     return timedelta(seconds=settings.ENV.lease_seconds)
+
+
+def deaf(deaf_at: datetime | None, now: datetime) -> bool:
+    """Whether a node that let a lease lie at `deaf_at` is passed over still."""
+    return deaf_at is not None and deaf_at > now - silence()
 
 
 def suspicion() -> timedelta:
@@ -66,6 +74,9 @@ class Cluster(models.Model):
     pause_reason = models.CharField(max_length=200, blank=True)
     paused_by = models.CharField(max_length=150, blank=True)
     paused_at = models.DateTimeField(null=True)
+    broker_lost_at = models.DateTimeField(
+        null=True, help_text="Since when nobody has reached the broker to give work out."
+    )
 
     class Meta:
         permissions = (("pause_cluster", "Can pause the cluster"),)
@@ -95,6 +106,9 @@ class Node(models.Model):
     tick_age = models.FloatField(
         default=0, help_text="Seconds since its engine's loop last turned, at its last heartbeat."
     )
+    deaf_at = models.DateTimeField(
+        null=True, help_text="When a lease was last taken back that it had not begun in time."
+    )
     cpu_percent = models.FloatField(default=0)
     memory_mb = models.FloatField(default=0)
     paused = models.BooleanField(default=False, help_text="It is given nothing new.")
@@ -117,9 +131,23 @@ class Node(models.Model):
             return Standing.LEFT
         if self.seen_at <= now - silence():
             return Standing.DEAD
-        if self.seen_at <= now - suspicion():
+        idle = self.state == NodeState.ALIVE and (self.is_deaf(now) or self.is_stuck)
+        if self.is_late(now) or idle:
             return Standing.SUSPECTED
         return Standing(self.state)
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether it has missed heartbeats."""
+        return self.seen_at <= now - suspicion()
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether its engine's loop stood still when it was last heard of."""
+        return self.tick_age >= STUCK
+
+    def is_deaf(self, now: datetime) -> bool:
+        """Whether it lately did not begin with what it was given: messages may not reach it."""
+        return deaf(self.deaf_at, now)
 
 
 class Land(models.Model):

@@ -1,5 +1,7 @@
 """The Django app of what recurs."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class RecurringConfig(AppConfig):
 
     name = "hashworld.recurring"
     verbose_name = "recurring jobs"
+
+    def ready(self) -> None:
+        """Note edits of schedules by the cluster's clock."""
+        import_module("hashworld.recurring.stamp")

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
 from hashworld.nodes import clock
-from hashworld.nodes.models import Land, Node
+from hashworld.nodes.models import Land, Node, deaf
 from hashworld.tasks import frontier, moves, parking, rows
 from hashworld.tasks.frontier import Pair, Queue
 from hashworld.tasks.lanes import SUSPECT
@@ -109,14 +109,17 @@ def _with_room() -> list[int]:
 
 
 def load(now: datetime) -> dict[int, Load]:
-    """What each node that may be given work holds at this moment."""
+    """What each node that may be given work holds at this moment.
+
+    Those that lately did not begin with what they were given are left out, unless all did: their
+    hosts are lent to others meanwhile. Later they are tried again.
+    """
     held: dict[int, list[_Held]] = {}
     for node_id, *lease in rows.find(_OPEN_LEASE, Lease, "closed_at IS NULL"):
         held.setdefault(node_id, []).append(_Held(*lease))
-    return {
-        node_id: _load(max_tasks, held.get(node_id, []))
-        for node_id, max_tasks in Node.objects.available(now).values_list("id", "max_tasks")
-    }
+    nodes = list(Node.objects.available(now).values_list("id", "max_tasks", "deaf_at"))
+    hearing = [node for node in nodes if not deaf(node[2], now)]
+    return {id_: _load(most, held.get(id_, [])) for id_, most, _ in hearing or nodes}
 
 
 def _load(max_tasks: int, leases: Iterable[_Held]) -> Load:

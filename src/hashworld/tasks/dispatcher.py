@@ -13,6 +13,7 @@ from django.db import DatabaseError, close_old_connections, connection
 from kombu.exceptions import OperationalError as BrokerError
 
 from hashworld.celery import app
+from hashworld.nodes import broker
 from hashworld.tasks import pursuit
 from hashworld.tasks.dispatch import dispatch
 from hashworld.tasks.publisher import CeleryPublisher
@@ -26,6 +27,8 @@ class Dispatcher:
     def __init__(self) -> None:
         self._woken = Event()
         self._wanted: set[int | None] = set()
+        #: Whether a message of the broker has come since the last dispatch.
+        self._heard = False
         self._lock = Lock()
         self._thread: Thread | None = None
 
@@ -37,6 +40,11 @@ class Dispatcher:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = Thread(target=self._loop, name="dispatcher", daemon=True)
                 self._thread.start()
+
+    def sweep(self) -> None:
+        """What a message of the broker asks for: a dispatch to all nodes soon."""
+        self._heard = True
+        self.nudge()
 
     def _loop(self) -> None:
         while True:
@@ -55,12 +63,25 @@ class Dispatcher:
         try:
             if node_ids is None:
                 pursuit.carry_out_all()
-            return dispatch(CeleryPublisher(app), node_ids)
+            return self._dispatch(node_ids)
         except (BrokerError, OSError, DatabaseError) as error:
             log.warning("could not dispatch; the sweep tries again", error=repr(error))
             connection.close()
             return 0
 
+    def _dispatch(self, node_ids: Sequence[int] | None) -> int:
+        """Dispatch, and note for whoever asks why nothing runs whether the broker took it."""
+        heard, self._heard = self._heard, False
+        try:
+            given = dispatch(CeleryPublisher(app), node_ids)
+        except (BrokerError, OSError):
+            broker.lost()
+            raise
+        if heard or given:
+            broker.found()
+        return given
+
 
 _dispatcher = Dispatcher()
 nudge = _dispatcher.nudge
+sweep = _dispatcher.sweep

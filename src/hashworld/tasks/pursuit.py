@@ -10,8 +10,8 @@ import structlog
 from django.db.models import QuerySet
 
 from hashworld.tasks import moves, parking, retention
-from hashworld.tasks.models import Job, Task, Wanted
-from hashworld.tasks.states import State
+from hashworld.tasks.models import Job, Lease, Task, Wanted
+from hashworld.tasks.states import OUT, State
 from hashworld.transaction import Overtaken, retried
 
 log = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ def carry_out(job_id: int) -> None:
 def kill_job(job_id: int) -> int:
     """End every task of a job that is not at its end; the number ended."""
     total = 0
-    while chunk := list(_unended(job_id).values_list("id", flat=True)[:CHUNK]):
+    while chunk := _unended(job_id):
         total += moves.kill(chunk)
     return total
 
@@ -70,7 +70,7 @@ def _step(job_id: int) -> bool:
 
 
 def _kill(job: Job) -> bool:
-    left = list(_unended(job.pk).values_list("id", flat=True)[:CHUNK])
+    left = _unended(job.pk)
     moves.kill(left, job.asked_at)
     # What a submission that is not through still brings is killed too.
     if not left and job.sealed_at:
@@ -116,5 +116,14 @@ def _unchanged(job: Job) -> QuerySet[Job]:
     return Job.objects.filter(pk=job.pk, **{name: getattr(job, name) for name in same})
 
 
-def _unended(job_id: int) -> QuerySet[Task]:
-    return Task.objects.filter(ended=None, job_id=job_id).order_by("id")
+def _unended(job_id: int) -> list[int]:
+    """Some of a job's tasks that are not at their end; those that are out come first."""
+    unended = Task.objects.filter(ended=None, job_id=job_id).order_by("id")
+    return _out(job_id) or list(unended.values_list("id", flat=True)[:CHUNK])
+
+
+def _out(job_id: int) -> list[int]:
+    """The tasks of a job that nodes have, by their leases: what runs must be cut off soon."""
+    leases = list(Lease.objects.open().values_list("id", flat=True))
+    out = Task.objects.filter(lease__in=leases, state__in=OUT, job_id=job_id)
+    return list(out.values_list("id", flat=True))

@@ -43,9 +43,11 @@ def reap() -> Reaped:
     """Close expired leases and give their tasks back."""
     now = clock.now()
     expired = list(Lease.objects.expired(now).values_list("pk", flat=True)[:1000])
+    tasks = sum(moves.rescue(chunk, expired=True) for chunk in rows.chunks(expired, CHUNK))
+    _note_deaf(expired, now)
     reaped = Reaped(
         leases=len(expired),
-        tasks=sum(moves.rescue(chunk, expired=True) for chunk in rows.chunks(expired, CHUNK)),
+        tasks=tasks,
         submissions=abandon_stale(now),
         fenced=kills.fence_silent(now),
     )
@@ -72,6 +74,17 @@ def reclaim(node: Node) -> int:
     """Take back what earlier incarnations of a node that starts still hold; the tasks."""
     earlier = Lease.objects.open().filter(node=node).exclude(incarnation=node.incarnation)
     return sum(moves.rescue(c) for c in rows.chunks(earlier.values_list("pk", flat=True), CHUNK))
+
+
+def _note_deaf(lease_ids: list[int], now: datetime) -> None:
+    """Note which nodes have not begun with what they were given.
+
+    One that beats and hears nothing (it is cut off from the broker alone, say) would be given the
+    same again and again, for it owns the land of its hosts and has nothing else to do.
+    """
+    closed = Lease.objects.filter(pk__in=lease_ids, closed_at__isnull=False, started_at=None)
+    for node_id, incarnation in set(closed.values_list("node_id", "incarnation")):
+        Node.objects.filter(pk=node_id, incarnation=incarnation).update(deaf_at=now)
 
 
 def _forget_closed(before: datetime) -> None:

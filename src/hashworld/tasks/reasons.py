@@ -18,6 +18,7 @@ class Cause(StrEnum):
     JOB_RESUMING = "job_resuming"
     HOST_PAUSED = "host_paused"
     RETRY_LATER = "retry_later"
+    BROKER_AWAY = "broker_away"
     NO_NODE = "no_node"
     NODES_PAUSED = "nodes_paused"
     HOST_LIMIT = "host_limit"

@@ -1,7 +1,9 @@
-"""The thread of a node that keeps its leases: it renews them and looks for kills.
+"""What keeps a node's leases: one thread renews them and looks for kills, one ends their trust.
 
 It is not the writer's, whose transactions take long where the database is far away or others lock
-its rows: a node that waits to write is alive, and must not lose what it holds.
+its rows: a node that waits to write is alive, and must not lose what it holds. And who waits for
+a database that says nothing cannot look at the clock, so trust is watched by a thread that asks
+nobody.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,6 +13,7 @@ from time import monotonic
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
+from hashworld.fetcher.errors import EngineStopped
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import kills, rows
@@ -27,6 +30,9 @@ WATCH_SECONDS = 1.0
 LOOK_SECONDS = 0.25
 #: The pause after a database that failed.
 FAILED_SECONDS = 1.0
+#: An engine that stood still at so many looks in a row does not turn any more. Counted in looks,
+#: for a process that stood still itself finds its engine late when it wakes up.
+STILL_LOOKS = 40
 
 
 class Renewer:
@@ -35,7 +41,8 @@ class Renewer:
     `beat` asks for a heartbeat, `cancel` is given the engine's keys of tasks that are no longer
     the node's, `give_back` the leases that were let go; `turning` tells whether the engine still
     turns: work that is not being done must not be renewed (contract C5). `failed` is called when
-    the thread ends by a fault of ours: a node that cannot renew must not go on.
+    the thread ends by a fault of ours, or the engine does not turn any more: a node that cannot
+    renew must not go on.
     """
 
     def __init__(
@@ -58,25 +65,40 @@ class Renewer:
         self._failed = failed
         self._stopped = Event()
         self._watch_at = 0.0
+        self._still = 0
+        self._trust = Thread(target=self._trust_loop, name="trust", daemon=True)
         self._thread = Thread(target=self._loop, name="renewer", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start both threads."""
         self._thread.start()
+        self._trust.start()
 
     def stop(self, timeout: float) -> None:
-        """End the thread."""
+        """End both threads."""
         self._stopped.set()
         self._thread.join(timeout)
+        self._trust.join(timeout)
+
+    def distrust(self, now: float) -> None:
+        """Let go of what may be another's by now; asks nobody, waits for nobody."""
+        self._let_go(self._holdings.distrusted(now))
 
     def run_once(self, now: float) -> None:
-        """Renew and look for kills when it is time."""
-        self._distrust(now)
-        if self._holdings.due(now) and self._turning():
+        """Renew and look for kills when it is time; raises EngineStopped when it stands still."""
+        turning = self._turning()
+        self._still = 0 if turning else self._still + 1
+        if self._still >= STILL_LOOKS:
+            raise EngineStopped("the engine does not turn any more")
+        if turning and self._holdings.due(now):
             self._renew(now)
         if now >= self._watch_at:
             self._watch()
             self._watch_at = now + WATCH_SECONDS
+
+    def _trust_loop(self) -> None:
+        while not self._stopped.wait(LOOK_SECONDS):
+            self.distrust(monotonic())
 
     def _loop(self) -> None:
         while not self._stopped.wait(LOOK_SECONDS):
@@ -85,7 +107,6 @@ class Renewer:
             except (DatabaseError, InterfaceError) as error:
                 log.warning("could not renew; trying again", error=str(error))
                 connection.close()
-                self._distrust(monotonic())
                 self._stopped.wait(FAILED_SECONDS)
             except Exception:
                 log.exception("the renewer failed; the node stops")
@@ -114,9 +135,6 @@ class Renewer:
         held = self._holdings.leases()
         if held and (keys := self._holdings.keys(kills.unconfirmed(held))):
             self._cancel(keys)
-
-    def _distrust(self, now: float) -> None:
-        self._let_go(self._holdings.distrusted(now))
 
     def _let_go(self, lease_ids: list[int]) -> None:
         if lease_ids:

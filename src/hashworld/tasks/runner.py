@@ -10,12 +10,13 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 
 from hashworld.fetcher.address import AddressPolicy
 from hashworld.fetcher.engine import Engine, Response
 from hashworld.fetcher.errors import EngineStopped, ErrorKind
 from hashworld.nodes.heartbeat import Work, stop_process
-from hashworld.nodes.models import Node
+from hashworld.nodes.models import STUCK, Node
 from hashworld.tasks import content, dispatcher, moves, requests
 from hashworld.tasks.attempts import Ended
 from hashworld.tasks.finishing import Running, finish
@@ -27,8 +28,10 @@ from hashworld.tasks.writer import Writer
 
 log = structlog.get_logger(__name__)
 
-#: An engine whose loop has not turned for so many seconds is taken for stuck.
-STUCK_SECONDS = 10.0
+#: Seconds that an engine has to stop. One that stands still is left to the end of the process.
+STOP_SECONDS = 10.0
+#: Seconds that the writer has to record what has ended.
+WRITE_SECONDS = 10.0
 
 
 class Runner:
@@ -66,7 +69,7 @@ class Runner:
             beat=beat,
             cancel=self._cancel,
             give_back=self._writer.give_back,
-            turning=lambda: monotonic() - self._engine.ticked_at < STUCK_SECONDS,
+            turning=lambda: monotonic() - self._engine.ticked_at < STUCK,
             failed=stop_process,
         )
         # One more on the same interpreter would cost more in switching than it brings.
@@ -92,10 +95,10 @@ class Runner:
     def take(self, lease_id: int) -> int:
         """Start a lease and hand its tasks to the engine; their number.
 
-        0 when the lease came twice or too late; a node that drains gives it back at once.
+        0 when the lease came twice or too late; a node that drains gives it back soon.
         """
         if self._draining or self._resting:
-            moves.release([lease_id])
+            self._writer.give_back([lease_id])
             return 0
         sent = monotonic()
         try:
@@ -170,16 +173,24 @@ class Runner:
         deadline, idle = monotonic() + grace, Event()
         while self._engine.in_flight and monotonic() < deadline:
             idle.wait(0.05)
-        self._engine.stop()
+        if not self._engine.stop(STOP_SECONDS):
+            log.error("the engine does not stop; the process ends without it")
         self._responses.put(None)
         self._finisher.join()
-        self._writer.stop(timeout=10)
-        self._renewer.stop(timeout=10)
+        self._writer.stop(WRITE_SECONDS)
+        self._renewer.stop(WRITE_SECONDS)
         self._store.close()
+        try:
+            left = moves.release(self._leases())
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("could not give back what did not end; it expires", error=str(error))
+        else:
+            if left:
+                log.info("gave back what did not end in time", tasks=left)
+
+    def _leases(self) -> list[int]:
         ours = Lease.objects.open().filter(node=self.node, incarnation=self.node.incarnation)
-        left = moves.release(list(ours.values_list("pk", flat=True)))
-        if left:
-            log.info("gave back what did not end in time", tasks=left)
+        return list(ours.values_list("pk", flat=True))
 
     def _be_patient(self, timer: Timer | None) -> None:
         """Replace whatever waits for the end of a grace."""

@@ -67,6 +67,12 @@ def _no_node(now: datetime) -> Reason:
         )
     some = Node.objects.filter(state=NodeState.DRAINING).first()
     late = Node.objects.alive(now).first()
+    if late is not None and late.is_stuck:
+        return Reason(
+            Cause.NO_NODE,
+            f"The engine of node {late} stands still, and no other node is there.",
+            "Nothing needs to be done: the node ends by itself, and what supervises it starts it.",
+        )
     if late is not None:
         return Reason(
             Cause.NO_NODE,
@@ -81,13 +87,6 @@ def _no_node(now: datetime) -> Reason:
 
 def ready(task: Task, host: Host, loads: Mapping[int, Load], now: datetime) -> Reason:
     """Nothing is in its way but its turn."""
-    if task.lane == SUSPECT:
-        return Reason(
-            Cause.SUSPECT,
-            f"{times(task.losses)} a node was lost while it ran, so it is given out with care:"
-            " with few others, or alone on an empty node.",
-            "Nothing needs to be done; kill it if it is to blame.",
-        )
     node, lent = _taker(host, loads, now)
     if leadership.master(now) is None:
         return Reason(
@@ -95,6 +94,13 @@ def ready(task: Task, host: Host, loads: Mapping[int, Load], now: datetime) -> R
             f"Node {node} has room, but no scheduler leads: it is given out only when something is"
             " handed in or ends.",
             "Start a scheduler: make run on one machine, or one of the cluster.",
+        )
+    if task.lane == SUSPECT:
+        return Reason(
+            Cause.SUSPECT,
+            f"{times(task.losses)} a node was lost while it ran, so it is given out with care:"
+            " with few others, or alone on an empty node.",
+            "Nothing needs to be done; kill it if it is to blame.",
         )
     earlier = Task.objects.filter(host=host, lane=task.lane, due_at__lt=task.due_at)
     before = earlier[:COUNTED].count()

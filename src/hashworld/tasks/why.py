@@ -7,8 +7,8 @@ tasks there are, and changes nothing.
 
 from datetime import datetime
 
-from hashworld.nodes import pauses
-from hashworld.nodes.models import Standing
+from hashworld.nodes import broker, pauses
+from hashworld.nodes.models import NodeState
 from hashworld.tasks import dispatch, turn
 from hashworld.tasks.intents import UNDER_WAY
 from hashworld.tasks.models import Host, Kill, Task, Wanted
@@ -28,7 +28,7 @@ def why(task: Task, now: datetime) -> Reason:
     if task.state in OUT:
         return _out(task, now)
     host = task.host
-    if reason := _paused(task, host) or _held_back(task, host, now):
+    if reason := _paused(task, host) or _held_back(task, host, now) or _broker():
         return reason
     loads = dispatch.load(now)
     return turn.without_room(task, host, loads, now) or turn.ready(task, host, loads, now)
@@ -54,7 +54,7 @@ def _out(task: Task, now: datetime) -> Reason:
     node = task.lease.node if task.lease else None
     if node is None:
         return Reason(Cause.IN_QUEUE, "It is changing hands at this moment.", "Look again.")
-    if node.standing(now) in (Standing.SUSPECTED, Standing.DEAD, Standing.LEFT):
+    if node.is_late(now) or node.state == NodeState.LEFT:
         return Reason(
             Cause.NODE_SILENT,
             f"Node {node}, which has it, was last heard of at {hour(node.seen_at)}.",
@@ -121,3 +121,15 @@ def _held_back(task: Task, host: Host, now: datetime) -> Reason | None:
             "Shorten the host's interval, if it can bear that.",
         )
     return None
+
+
+def _broker() -> Reason | None:
+    """Whether nothing can be given out for want of the broker."""
+    since = broker.lost_at()
+    if since is None:
+        return None
+    return Reason(
+        Cause.BROKER_AWAY,
+        f"The broker has not been reached since {hour(since)}, so nothing is given out.",
+        "Start the broker, or look whether the nodes and the web server reach it.",
+    )

@@ -11,7 +11,7 @@ from celery import bootsteps
 from celery.signals import beat_init
 from celery.worker.control import control_command
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from hashworld.celery import app
 from hashworld.nodes import control, heartbeat
@@ -44,7 +44,7 @@ def dispatch_sweep() -> None:
     Not by the pool's threads, which are wanted for leases that must be started in time: where the
     database is far away, it takes longer than until the next one.
     """
-    dispatcher.nudge()
+    dispatcher.sweep()
 
 
 @app.task(name="hashworld.reap")
@@ -164,6 +164,11 @@ class RunnerStep(bootsteps.StartStopStep):
         """Drain: finish what is in flight within the grace, give the rest back."""
         global _runner
         if _runner is not None:
-            heartbeat.drain(worker.node)
+            try:
+                heartbeat.drain(worker.node)
+            except (DatabaseError, InterfaceError) as error:
+                # What it holds has its grace all the same; the database may be back by then.
+                log.warning("could not tell that the node drains", error=str(error))
+                connection.close()
             _runner.drain(settings.ENV.drain_seconds)
             _runner = None

@@ -19,6 +19,7 @@ from hashworld.tasks.attempts import Ended
 from hashworld.tasks.content import Body, Place, Store, freeing
 from hashworld.tasks.counts import Count
 from hashworld.tasks.holdings import Holdings
+from hashworld.tasks.models import Lease
 from hashworld.tasks.states import Verb
 from hashworld.transaction import retried
 
@@ -152,8 +153,11 @@ class Writer:
         lease_ids = {self._to_release.popleft() for _ in range(len(self._to_release))}
         if not lease_ids:
             return
+        # A message that went astray names another node's.
+        ours = Lease.objects.filter(node=self._node, incarnation=self._node.incarnation)
+        loose = lease_ids.difference(self._holdings.leases())
         try:
-            moves.release(sorted(lease_ids.difference(self._holdings.leases())))
+            moves.release(sorted(ours.filter(pk__in=loose).values_list("pk", flat=True)))
         except (DatabaseError, InterfaceError):
             self._to_release.extend(lease_ids)
             raise

@@ -14,11 +14,11 @@ from typing import Any
 import psutil
 import pytest
 from django.conf import settings
-from django.db import OperationalError, connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 
-from hashworld.nodes import clock, heartbeat, identity
+from hashworld.nodes import clock, heartbeat, identity, pulse
 from hashworld.nodes.heartbeat import Heartbeat, NameTaken, Work
-from hashworld.nodes.models import Node, NodeState, Standing, suspicion
+from hashworld.nodes.models import STUCK, Node, NodeState, Standing, silence, suspicion
 from tests.conftest import WaitUntil
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -158,6 +158,39 @@ def test_a_database_that_is_away_does_not_end_the_beats(
     with beating(node):
         wait_until(alive)
     assert not fails
+
+
+def test_no_failure_ends_the_beats(monkeypatch: pytest.MonkeyPatch, wait_until: Any) -> None:
+    node = join()
+    fails = [OSError(28, "no space left"), InterfaceError(0, ""), ZeroDivisionError("oops")]
+
+    def fail_at_first(*_: Any) -> None:
+        if fails:
+            raise fails.pop()
+
+    monkeypatch.setattr(pulse, "show", fail_at_first)
+    with beating(node):
+        wait_until(lambda: not fails)
+        pass_by(node, 60)
+        wait_until(alive)
+
+
+def test_who_lately_began_nothing_or_stands_still_is_suspected_while_it_takes_work() -> None:
+    node, now = join(), clock.now()
+    assert node.standing(now) == Standing.ALIVE
+    node.deaf_at = now - silence() + timedelta(seconds=1)
+    assert node.standing(now) == Standing.SUSPECTED
+    node.state = NodeState.DRAINING
+    assert node.standing(now) == Standing.DRAINING
+    node.state, node.deaf_at = NodeState.ALIVE, now - silence()
+    assert node.standing(now) == Standing.ALIVE
+    node.tick_age = STUCK
+    assert node.standing(now) == Standing.SUSPECTED
+
+
+def test_a_new_incarnation_is_not_taken_for_deaf() -> None:
+    Node.objects.filter(pk=join().pk).update(deaf_at=clock.now())
+    assert join("one", "i2").deaf_at is None
 
 
 def test_a_process_that_has_lost_its_name_says_so_once_and_is_stopped(

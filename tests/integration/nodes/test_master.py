@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as configured
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from hashworld.nodes import clock, heartbeat, lands, leadership
@@ -172,6 +172,21 @@ def test_a_master_goes_on_renewing(wait_until: WaitUntil, monkeypatch: pytest.Mo
         first = Leadership.objects.get()
         wait_until(lambda: Leadership.objects.get().expires_at > first.expires_at + SECOND)
         assert Leadership.objects.get().term == first.term
+
+
+def test_the_thread_survives_what_nobody_expected(
+    wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compete, fails = Candidate.run_once, [ZeroDivisionError("oops"), InterfaceError(0, "")]
+
+    def fail_at_first(self: Candidate) -> bool:
+        if fails:
+            raise fails.pop()
+        return compete(self)
+
+    monkeypatch.setattr(Candidate, "run_once", fail_at_first)
+    with running("a/1") as (master,):
+        wait_until(master.candidate.leads)
 
 
 def test_the_thread_survives_a_database_that_is_away(

@@ -1,9 +1,10 @@
 """Making, changing, pausing and removing recurring jobs."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 
 from hashworld.nodes import clock
@@ -152,6 +153,20 @@ def test_a_change_of_the_timing_is_told_to_the_scheduler(make: Make) -> None:
     again = Recurring.objects.light().get()
     assert changes.timing_of(again) == nightly
     assert again.periodic_task.enabled
+
+
+@pytest.mark.parametrize("minutes", [10, -10])
+def test_an_editors_clock_decides_nothing(
+    make: Make, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    wrong = timedelta(minutes=minutes)
+    monkeypatch.setattr(timezone, "now", lambda: datetime.now(UTC) + wrong)
+    recurring = make()
+    changes.pause(recurring.pk)
+    before = clock.now()
+    changes.resume(recurring.pk)
+    changed = PeriodicTask.objects.get(pk=recurring.periodic_task_id).date_changed
+    assert before <= changed <= clock.now()
 
 
 def test_a_wrong_change_changes_nothing(make: Make) -> None:

@@ -65,6 +65,7 @@ class Desk:
 
     def turn(self, seconds: float = 0) -> None:
         self.now += seconds
+        self.renewer.distrust(self.now)
         self.renewer.run_once(self.now)
         self.writer.run_once()
 

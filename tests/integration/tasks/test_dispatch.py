@@ -13,9 +13,9 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from hashworld.nodes import clock, heartbeat
-from hashworld.nodes.models import Land, Node
+from hashworld.nodes.models import STUCK, Land, Node, silence
 from hashworld.tasks import dispatch as dispatching
-from hashworld.tasks import dispatcher, frontier, moves, pursuit, worker
+from hashworld.tasks import dispatcher, frontier, moves, pursuit, reaper, worker
 from hashworld.tasks.dispatch import LEASE_SIZE, dispatch, load
 from hashworld.tasks.lanes import SUSPECT
 from hashworld.tasks.lifetimes import start_time
@@ -58,7 +58,7 @@ def test_a_lease_whose_making_took_long_has_its_time_from_the_end_of_that(
 
 def test_a_sweep_keeps_no_thread_from_starting_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     nudged = []
-    monkeypatch.setattr(dispatcher, "nudge", lambda: nudged.append(True))
+    monkeypatch.setattr(dispatcher, "sweep", lambda: nudged.append(True))
     worker.dispatch_sweep()
     assert nudged == [True]
 
@@ -168,6 +168,46 @@ def test_a_node_that_missed_two_heartbeats_is_given_nothing(node: Node) -> None:
     assert world.give() == []
     Node.objects.update(seen_at=clock.now() - late * 0.8)
     assert [lease.node_id for lease in world.give()] == [node.pk]
+
+
+def test_a_node_whose_engine_stands_still_is_given_nothing(node: Node) -> None:
+    world.hand_in("http://a.example/")
+    Node.objects.update(tick_age=STUCK)
+    assert not world.give()
+    Node.objects.update(tick_age=0)
+    assert world.give()
+
+
+def test_what_a_node_does_not_begin_goes_to_another(nodes: Callable[..., Node]) -> None:
+    one, two = nodes("one"), nodes("two")
+    world.hand_in(f"http://{next(world.names(one))}/")
+    [lease] = world.give()
+    assert lease.node == one
+    world.expire(lease)
+    reaper.reap()
+    assert [lease.node for lease in world.give()] == [two]
+
+
+def test_a_node_that_began_nothing_is_tried_again_later(nodes: Callable[..., Node]) -> None:
+    one, _ = nodes("one"), nodes("two")
+    Node.objects.filter(pk=one.pk).update(deaf_at=clock.now() - silence())
+    world.hand_in(f"http://{next(world.names(one))}/")
+    assert [lease.node for lease in world.give()] == [one]
+
+
+def test_when_no_node_began_what_it_was_given_all_are_tried_again(node: Node) -> None:
+    world.hand_in("http://a.example/")
+    world.expire(*world.give())
+    reaper.reap()
+    assert Node.objects.get().is_deaf(clock.now())
+    assert len(world.give()) == 1
+
+
+def test_a_node_that_lost_what_it_had_begun_is_not_taken_for_deaf(node: Node) -> None:
+    world.hand_in("http://a.example/")
+    world.expire(*world.run())
+    reaper.reap()
+    assert Node.objects.get().deaf_at is None
 
 
 def test_a_node_that_drains_is_given_nothing(node: Node) -> None:

@@ -1,13 +1,15 @@
 """What is asked of whole jobs, and that it is carried out whoever dies meanwhile."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from hashworld.nodes import clock
 from hashworld.nodes.models import Node
-from hashworld.tasks import intents, moves, pauses, pursuit
+from hashworld.tasks import frontier, intents, moves, pauses, pursuit
 from hashworld.tasks.errors import InvalidInput
-from hashworld.tasks.models import Attempt, Job, Kill, Wanted
+from hashworld.tasks.models import Attempt, Job, Kill, Task, Wanted
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.submit import submit
 from hashworld.transaction import Overtaken
@@ -49,6 +51,23 @@ def test_asking_is_one_row_and_the_work_is_done_later(node: Node) -> None:
     assert states(job) == {State.KILLED}
     assert wanted(job) == ""
     assert Job.objects.pursued() == []
+    world.check_books()
+
+
+def test_what_runs_is_cut_off_before_what_waits_however_long_the_job(node: Node) -> None:
+    job = world.hand_in(*world.pages(9))
+    *_, last = world.tasks(job)
+    # The last by its number runs, and all others wait.
+    Task.objects.filter(job=job).exclude(pk=last.pk).update(due_at=clock.now() + timedelta(hours=1))
+    frontier.refresh([last.host_id])
+    world.run()
+    assert world.out(job) == [last]
+    intents.ask(job.pk, Wanted.KILL)
+    pursuit.carry_out_all(0)
+    last.refresh_from_db()
+    assert last.state == State.KILLED
+    assert len(world.tasks(job)) - 1 == Task.objects.filter(state=State.WAITING).count()
+    pursuit.carry_out(job.pk)
     world.check_books()
 
 

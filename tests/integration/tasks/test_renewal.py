@@ -15,6 +15,7 @@ from hashworld.tasks import moves
 from hashworld.tasks.accounts import OPEN
 from hashworld.tasks.lifetimes import lease_time
 from hashworld.tasks.models import Kill, Lease
+from hashworld.tasks.renewal import STILL_LOOKS
 from tests.conftest import Footing
 from tests.integration.tasks import world
 from tests.integration.tasks.desk import Desk, running
@@ -91,6 +92,44 @@ def test_a_lease_not_renewed_in_time_is_trusted_no_longer(desk: Desk) -> None:
     desk.turn(settings.ENV.lease_seconds)
     assert desk.cancelled == [task.pk]
     assert desk.holdings.leases() == []
+
+
+def test_trust_ends_while_the_database_keeps_the_renewer_waiting(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, wait_until: Any
+) -> None:
+    waits, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        waits.set()
+        go_on.wait(30)
+
+    monkeypatch.setattr(desk.renewer, "_watch", wait)
+    _, [task] = running(desk)  # held since long before this machine's clock began
+    monkeypatch.setattr(desk.holdings, "due", lambda now: False)
+    desk.renewer.start()
+    assert waits.wait(20)
+    wait_until(lambda: desk.cancelled == [task.pk])
+    go_on.set()
+    desk.renewer.stop(timeout=20)
+
+
+def test_a_node_whose_engine_does_not_turn_any_more_stops(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashworld.tasks.renewal.LOOK_SECONDS", 0.001)
+    desk.turning = False
+    desk.renewer.start()
+    assert desk.failed.wait(20)
+    desk.renewer.stop(timeout=20)
+
+
+def test_an_engine_that_turns_again_is_not_taken_for_stuck(desk: Desk) -> None:
+    for _ in range(STILL_LOOKS):
+        desk.turning = False
+        desk.turn(0.25)
+        desk.turning = True
+        desk.turn(0.25)
+    assert not desk.failed.is_set()
 
 
 def test_leases_are_renewed_while_the_writer_waits(

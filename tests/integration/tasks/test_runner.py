@@ -243,6 +243,37 @@ def test_a_response_that_cannot_be_finished_is_our_own_fault(
     assert Attempt.objects.get().detail == "ZeroDivisionError: oops"
 
 
+def test_what_a_drain_cannot_give_back_does_not_keep_the_node_from_ending(
+    runner: Runner, site: Site, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OperationalError(2006, "gone")
+
+    submit(site.urls("slow"))
+    take(runner)
+    wait_until(lambda: runner.in_flight == 1)
+    monkeypatch.setattr(moves, "release", refuse)
+    monkeypatch.setattr(moves, "give_back", refuse)
+    monkeypatch.setattr("hashworld.tasks.writer.FAILED_SECONDS", 0.01)
+    monkeypatch.setattr("hashworld.tasks.runner.WRITE_SECONDS", 1)
+    runner.drain(grace=0)
+    assert runner.in_flight == 0
+
+
+def test_a_message_that_comes_again_while_the_node_rests_takes_nothing_away(
+    runner: Runner, site: Site, wait_until: Wait
+) -> None:
+    job = submit(site.urls("slow")).job
+    [lease] = world.give()
+    assert runner.take(lease.pk) == 1
+    wait_until(lambda: runner.in_flight == 1)
+    runner.rest(grace=20)
+    assert runner.take(lease.pk) == 0
+    site.go_on.set()
+    wait_until(lambda: Job.objects.get(pk=job.pk).finished_at)
+    assert [(task.state, task.attempts) for task in world.tasks(job)] == [(State.SUCCEED, 1)]
+
+
 def test_a_node_that_rests_is_idle_and_takes_nothing(
     runner: Runner, site: Site, wait_until: Wait
 ) -> None:
@@ -253,7 +284,8 @@ def test_a_node_that_rests_is_idle_and_takes_nothing(
     [lease] = world.give()
     runner.rest(grace=20)
     assert runner.take(lease.pk) == 0
-    assert [(task.state, task.losses) for task in world.tasks(later)] == [(State.WAITING, 0)]
+    waiting = [(State.WAITING, 0)]
+    wait_until(lambda: [(task.state, task.losses) for task in world.tasks(later)] == waiting)
     assert runner.figures()["draining"]
     site.go_on.set()
     wait_until(lambda: Job.objects.get(pk=job.pk).finished_at)

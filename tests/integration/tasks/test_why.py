@@ -3,12 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from kombu.exceptions import OperationalError as BrokerError
 
-from hashworld.nodes import clock, heartbeat, leadership
+from hashworld.nodes import broker, clock, heartbeat, leadership
 from hashworld.nodes import pauses as cluster_pauses
 from hashworld.nodes.leadership import Candidate
-from hashworld.nodes.models import Land, Node, NodeState
+from hashworld.nodes.models import STUCK, Land, Node, NodeState
 from hashworld.tasks import frontier, intents, moves, pauses
+from hashworld.tasks.dispatcher import Dispatcher
 from hashworld.tasks.models import Host, HostQueue, Job, Kill, Lease, Priority, Task, Wanted
 from hashworld.tasks.states import State, Verb
 from hashworld.tasks.why import Cause, Reason, why
@@ -212,6 +214,52 @@ def test_a_node_that_is_late_is_given_nothing(node: Node) -> None:
     assert reason.cause == Cause.NO_NODE
     assert "No node is on time with its heartbeat; one was last heard of at" in reason.sentence
     assert world.give() == []
+
+
+def test_a_node_whose_engine_stands_still_is_given_nothing(node: Node) -> None:
+    job = world.hand_in("http://a.example/")
+    Node.objects.update(tick_age=STUCK)
+    assert told(job)[:2] == (
+        Cause.NO_NODE,
+        "The engine of node one stands still, and no other node is there.",
+    )
+
+
+def test_a_broker_that_is_away_is_told_until_it_has_taken_something(
+    node: Node, master: Candidate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dispatcher = Dispatcher()
+
+    def refuse(*_: object) -> int:
+        raise BrokerError("away")
+
+    job = world.hand_in("http://a.example/")
+    monkeypatch.setattr("hashworld.tasks.dispatcher.dispatch", refuse)
+    dispatcher.run_once()
+    first = told(job)
+    assert first.cause == Cause.BROKER_AWAY
+    assert first.sentence.startswith("The broker has not been reached since ")
+    dispatcher.run_once()
+    assert told(job) == first, "since the first time"
+    monkeypatch.setattr("hashworld.tasks.dispatcher.dispatch", lambda *_: 0)
+    dispatcher.run_once()
+    assert told(job) == first, "nothing was published, so nobody knows"
+    monkeypatch.setattr("hashworld.tasks.dispatcher.dispatch", lambda *_: 1)
+    dispatcher.run_once()
+    assert told(job).cause == Cause.NEXT
+
+
+def test_a_message_of_the_broker_tells_that_it_is_there(
+    node: Node, master: Candidate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dispatcher = Dispatcher()
+    monkeypatch.setattr(dispatcher, "nudge", lambda: None)
+    monkeypatch.setattr("hashworld.tasks.dispatcher.dispatch", lambda *_: 0)
+    job = world.hand_in("http://a.example/")
+    broker.lost()
+    dispatcher.sweep()
+    dispatcher.run_once()
+    assert told(job).cause == Cause.NEXT
 
 
 def test_the_nodes_may_be_full(node: Node) -> None:

@@ -1,6 +1,6 @@
 """What a node's writer records and gives back, one round at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.db import OperationalError
 
+from hashworld.nodes.models import Node
 from hashworld.tasks import content, counts, moves
 from hashworld.tasks.content import Place
 from hashworld.tasks.content.packs import PackStore
@@ -205,6 +206,16 @@ def test_what_a_lease_let_go_still_held_goes_back_without_a_loss(desk: Desk) -> 
     desk.turn(settings.ENV.lease_seconds)
     cut_off.refresh_from_db()
     assert (cut_off.state, cut_off.losses) == (State.WAITING, 0)
+
+
+def test_a_lease_of_another_node_does_not_go_back(desk: Desk, nodes: Callable[..., Node]) -> None:
+    other = nodes("other")
+    world.hand_in(f"http://{next(world.names(other))}/")
+    [lease] = world.run()
+    assert lease.node == other
+    desk.writer.give_back([lease.pk])  # a message that went astray
+    desk.turn()
+    assert Task.objects.get().state == State.RUNNING
 
 
 def test_a_lease_that_is_held_after_all_does_not_go_back(desk: Desk) -> None:
