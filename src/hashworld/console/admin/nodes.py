@@ -41,15 +41,8 @@ class NodeAdmin(RecordAdmin):
     action_form = NodeActionForm
     actions = ("pause", "unpause", "drain", "resume", "resize")
     fields = (
-        *("name", "incarnation", "state", "paused", "pause_reason", "hostname", "pid", "boot_id"),
-        *("version", "address", "queues"),
-        "max_tasks",
-        "in_flight",
-        "tick_age",
-        "cpu_percent",
-        "memory_mb",
-        "started_at",
-        "seen_at",
+        *("name", "stand", "beat", "load", "lands_", "turned", "begun", "cpu", "memory"),
+        *("up", "version", "hostname", "pid", "boot_id", "incarnation", "address", "queues"),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
@@ -139,6 +132,16 @@ class NodeAdmin(RecordAdmin):
             shown.in_flight,
             shown.max_tasks,
         )
+
+    @admin.display(description="Engine turned")
+    def turned(self, shown: Node) -> str:
+        """How long its engine had stood still when it was last heard of."""
+        return f"{shown.tick_age:.1f} s before its last beat"
+
+    @admin.display(description="Began nothing")
+    def begun(self, shown: Node) -> SafeString | str:
+        """When it last let lie what it was given."""
+        return ago(shown.deaf_at) if shown.deaf_at else "never"
 
     @admin.display(description="Lands")
     def lands_(self, shown: Any) -> str:
