@@ -11,8 +11,8 @@ from tests.chaos.nemesis.silence import stopped_at_a_point
 from tests.chaos.proxy import CUT
 from tests.chaos.stage import StageError
 
-#: Where Debian's package `faketime` has it.
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+#: Where Debian's package `faketime` has it, on whatever processor.
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), Path("/nonexistent"))
 #: Seconds that a link is cut: longer than a lease waits for its start, shorter than it lasts.
 CUT_SECONDS = 8.0
 #: A link that is whole and cut by turns, and for how long altogether.
@@ -29,7 +29,7 @@ def restart_node(scene: Scene, name: str, dice: Random) -> Steps:
 
 def crash_node_at_a_point(scene: Scene, name: str, dice: Random) -> Steps:
     """The same, at one of the points between two steps of its work."""
-    yield from stopped_at_a_point(scene, name, dice)
+    yield from stopped_at_a_point(scene, name)
     yield from _killed(scene, "crash_node_at_a_point", name)
 
 

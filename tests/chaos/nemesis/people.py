@@ -34,6 +34,7 @@ def kill_hanging(scene: Scene, name: str, dice: Random) -> Steps:
     began = Task.objects.filter(pk__in=ids, state=State.RUNNING)
     yield Wait(lambda: began.exists() and any(map(scene.stage.site.waiting, urls)), "a fetch")
     moves.kill(ids)
+    scene.killed += ids
     yield Wait(lambda: not any(map(scene.stage.site.waiting, urls)), "an end of what was killed")
 
 

@@ -22,7 +22,8 @@ from hashworld.tasks.models import Attempt, Lease
 from tests.chaos import trace
 from tests.chaos.broker import ClusterBroker
 from tests.chaos.ledger import Ledger
-from tests.chaos.nemesis import terms
+from tests.chaos.nemesis import kills, terms
+from tests.chaos.nemesis.disturbance import FAKETIME
 from tests.chaos.nemesis.feeder import Feeder
 from tests.chaos.nemesis.kinds import KINDS
 from tests.chaos.nemesis.plan import Round, plan
@@ -53,11 +54,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--only", default="")
     options = parser.parse_args()
+    if not FAKETIME.exists():
+        print("  skew_clock_of_node: left out, this machine lacks faketime")
     prepare()
     trace.install()
     terms.install()
     nodes = [f"n{number}" for number in range(1, options.nodes + 1)]
     only = options.only.split(",") if options.only else []
+    if unknown := set(only) - {kind.name for kind in KINDS}:
+        parser.error(f"no such kind of fault here: {', '.join(sorted(unknown))}")
     kinds = [kind for kind in KINDS if not only or kind.name in only]
     servers = Cluster(Path(os.environ["HASHWORLD_TEST_SERVICES"]))
     network = Network(os.environ)
@@ -67,7 +72,8 @@ def main() -> None:
         ledger = Ledger(site, options.folder / "acknowledged")
         stage = Stage(site, fleet, ClusterBroker(servers.rabbitmq), ledger)
         stage.dice = Random(options.seed)
-        scene = Scene(stage, network, servers, Feeder(site, ledger, Random(options.seed)))
+        feeder = Feeder(site, ledger, Random(options.seed))
+        scene = Scene(stage, network, servers, feeder, options.seed)
         rounds = plan(options.seed, kinds, options.faults, nodes)
         figures = strike(scene, rounds, options.tasks)
     (options.folder / "figures.json").write_text(json.dumps(figures))
@@ -95,7 +101,8 @@ def strike(scene: Scene, rounds: Sequence[Round], tasks: int) -> dict[str, Any]:
         failures.append(str(error))
     verdict = scene.ledger.verdict(stage.dice)
     decisions = terms.read()
-    for wrong in (*failures, *terms.wrongs(decisions)):
+    orders = kills.hearable(kills.read(scene.killed), scene.silences, GRACE)
+    for wrong in (*failures, *terms.wrongs(decisions), *kills.wrongs(orders)):
         verdict.count("unexpected", wrong)
     return {
         **figures(scene, verdict),
@@ -104,6 +111,9 @@ def strike(scene: Scene, rounds: Sequence[Round], tasks: int) -> dict[str, Any]:
         "tasks": scene.ledger.count,
         "slots": len(decisions),
         "terms": len({decision.term for decision in decisions}),
+        "points": len(set(scene.points)),
+        "kills": len(orders),
+        "kill_max_s": round(kills.slowest(orders), 2),
         "submissions_repeated": feeder.refused,
         "refused_by_the_fence": refused_by_the_fence(stage),
         "restarted": len(stage.fleet.restarted),

@@ -1,8 +1,9 @@
 """What a fault of the long run acts on, and what it may wait for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from random import Random
 from time import monotonic
 from typing import NamedTuple
 
@@ -12,9 +13,10 @@ from hashworld.nodes import clock
 from hashworld.nodes.models import Leadership, Node, NodeState, silence, suspicion
 from hashworld.tasks.models import Attempt, Lease, Task
 from hashworld.tasks.states import State
+from tests.chaos.app import POINTS
 from tests.chaos.ledger import Ledger
 from tests.chaos.nemesis.feeder import Feeder
-from tests.chaos.nemesis.plan import Steps
+from tests.chaos.nemesis.plan import Steps, in_turn
 from tests.chaos.nemesis.rescue import Silence
 from tests.chaos.network import Links, Network
 from tests.chaos.nodes import Fleet
@@ -51,10 +53,19 @@ class Scene:
     network: Network
     servers: Cluster
     feeder: Feeder
+    seed: int
     silences: list[Silence] = field(default_factory=list)
     failovers: list[Failover] = field(default_factory=list)
     #: Times in which every node's database was slow: not even unstarted leases may be lost then.
     slow: list[tuple[datetime, datetime]] = field(default_factory=list)
+    #: The tasks of pages that never answer whose kill must be obeyed at once.
+    killed: list[int] = field(default_factory=list)
+    #: The points at which nodes were stopped, and those to come.
+    points: list[str] = field(default_factory=list)
+    _points: Iterator[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._points = in_turn(list(POINTS), Random(self.seed))
 
     @property
     def fleet(self) -> Fleet:
@@ -124,6 +135,12 @@ class Scene:
             return not Lease.objects.open().filter(started_at__isnull=False, expires_at__lt=due)
 
         yield Wait(is_fresh, "renewed leases")
+
+    def next_point(self) -> str:
+        """Where the next node is to stop: nowhere twice before it was everywhere once."""
+        point = next(self._points)
+        self.points.append(point)
+        return point
 
     def harmless(self, name: str) -> bool:
         """Whether a node runs nothing that another loss would end."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from random import Random
 
-from tests.chaos.app import POINTS
 from tests.chaos.nemesis.plan import Steps
 from tests.chaos.nemesis.scene import Scene, Wait
 from tests.chaos.network import Links
@@ -28,7 +27,7 @@ def freeze_node(scene: Scene, name: str, dice: Random) -> Steps:
 
 def freeze_node_at_a_point(scene: Scene, name: str, dice: Random) -> Steps:
     """As `freeze_node`, at one of the points between two steps of its work."""
-    yield from stopped_at_a_point(scene, name, dice)
+    yield from stopped_at_a_point(scene, name)
     yield from _thawed_when_rescued(scene, "freeze_node_at_a_point", name)
 
 
@@ -52,10 +51,10 @@ def lose_answers_to_node(scene: Scene, name: str, dice: Random) -> Steps:
     yield from _cut(scene, "lose_answers_to_node", name, lambda links: links.set(ANSWERS_LOST))
 
 
-def stopped_at_a_point(scene: Scene, name: str, dice: Random) -> Steps:
-    """Have a node stop at a point of the dice's choice, running nothing that must not be lost."""
+def stopped_at_a_point(scene: Scene, name: str) -> Steps:
+    """Have a node stop at the point whose turn it is, running nothing that must not be lost."""
     file = scene.fleet.failpoint(name)
-    point = dice.choice(list(POINTS))
+    point = scene.next_point()
 
     def has_stopped() -> bool:
         node = scene.fleet[name]
