@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -15,7 +16,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import F, Max
+from django_celery_beat.models import PeriodicTask
 
+from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.preparation import prepare
 from hashworld.tasks.models import Attempt, Lease
@@ -27,6 +30,7 @@ from tests.chaos.nemesis.disturbance import FAKETIME
 from tests.chaos.nemesis.feeder import Feeder
 from tests.chaos.nemesis.kinds import KINDS
 from tests.chaos.nemesis.plan import Round, plan
+from tests.chaos.nemesis.recurrence import Recurrence
 from tests.chaos.nemesis.rescue import Loss, Rescue, false_rescues, percentile, rescues
 from tests.chaos.nemesis.rounds import play
 from tests.chaos.nemesis.scene import GRACE, Scene
@@ -40,6 +44,9 @@ from tests.services import Cluster
 
 #: Seconds within which work must be taken back, and another master stand (contracts C5 and C7).
 LIMIT = 20.0
+FAILOVER = timedelta(seconds=LIMIT)
+#: A built-in schedule that fires every second, whatever there is to do.
+EVERY_SECOND = "dispatch"
 SCHEDULERS = ("scheduler-1", "scheduler-2")
 #: Seconds that the rest of the load may take.
 PATIENCE = 600.0
@@ -81,28 +88,22 @@ def main() -> None:
 
 def strike(scene: Scene, rounds: Sequence[Round], tasks: int) -> dict[str, Any]:
     """Let the rounds strike under load, hand in at least so many tasks, and judge."""
-    began = monotonic()
-    failures: list[str] = []
-    stage, feeder = scene.stage, scene.feeder
-    with feeder:
-        for number, each in enumerate(rounds, 1):
-            since = monotonic()
-            failures += play(scene, each)
-            told = ", ".join(f"{planned.kind.name} {planned.node}" for planned in each)
-            print(f"  {number:>2}/{len(rounds)} {monotonic() - since:5.1f} s  {told}", flush=True)
-        stage.wait(
-            lambda: feeder.error or scene.ledger.count >= tasks, "all tasks handed in", PATIENCE
-        )
-    if feeder.error:
-        failures.append(f"the feeder: {feeder.error!r}")
-    try:
-        stage.wait(scene.ledger.is_settled, "every task at its end", PATIENCE)
-    except Exception as error:
-        failures.append(str(error))
-    verdict = scene.ledger.verdict(stage.dice)
+    began, since = monotonic(), clock.now()
+    page = scene.stage.site.url("/page/recurring")
+    scene.ledger.apart.add(page)
+    recurrence = Recurrence(page)
+    failures = _play(scene, rounds, tasks)
+    unsettled = _settle(scene, recurrence)
+    verdict = scene.ledger.verdict(scene.stage.dice)
     decisions = terms.read()
     orders = kills.hearable(kills.read(scene.killed), scene.silences, GRACE)
-    for wrong in (*failures, *terms.wrongs(decisions), *kills.wrongs(orders)):
+    for wrong in (
+        *failures,
+        *unsettled,
+        *terms.wrongs(decisions),
+        *_gaps(scene, decisions, (since, clock.now())),
+        *kills.wrongs(orders),
+    ):
         verdict.count("unexpected", wrong)
     return {
         **figures(scene, verdict),
@@ -110,15 +111,52 @@ def strike(scene: Scene, rounds: Sequence[Round], tasks: int) -> dict[str, Any]:
         "kinds": len({planned.kind.name for each in rounds for planned in each}),
         "tasks": scene.ledger.count,
         "slots": len(decisions),
+        "firings": recurrence.count(),
         "terms": len({decision.term for decision in decisions}),
         "points": len(set(scene.points)),
         "kills": len(orders),
         "kill_max_s": round(kills.slowest(orders), 2),
-        "submissions_repeated": feeder.refused,
-        "refused_by_the_fence": refused_by_the_fence(stage),
-        "restarted": len(stage.fleet.restarted),
+        "submissions_repeated": scene.feeder.refused,
+        "refused_by_the_fence": refused_by_the_fence(scene.stage),
+        "restarted": len(scene.fleet.restarted),
         "seconds": round(monotonic() - began),
     }
+
+
+def _play(scene: Scene, rounds: Sequence[Round], tasks: int) -> list[str]:
+    """Let the rounds strike while the load goes on; what went wrong with them."""
+    failures: list[str] = []
+    with scene.feeder as feeder:
+        for number, each in enumerate(rounds, 1):
+            since = monotonic()
+            failures += play(scene, each)
+            told = ", ".join(f"{planned.kind.name} {planned.node}" for planned in each)
+            print(f"  {number:>2}/{len(rounds)} {monotonic() - since:5.1f} s  {told}", flush=True)
+        scene.stage.wait(
+            lambda: feeder.error or scene.ledger.count >= tasks, "all tasks handed in", PATIENCE
+        )
+    if feeder.error:
+        failures.append(f"the feeder: {feeder.error!r}")
+    return failures
+
+
+def _settle(scene: Scene, recurrence: Recurrence) -> list[str]:
+    """Wait until everything is at its end; what is not, and what is wrong with the firings."""
+    try:
+        paused = recurrence.stop()
+        scene.stage.wait(recurrence.is_settled, "an end of the recurring job", PATIENCE)
+        scene.stage.wait(scene.ledger.is_settled, "every task at its end", PATIENCE)
+    except Exception as error:
+        return [str(error)]
+    return recurrence.wrongs(paused, FAILOVER)
+
+
+def _gaps(
+    scene: Scene, decisions: Sequence[terms.Decision], run: tuple[datetime, datetime]
+) -> list[str]:
+    task = PeriodicTask.objects.get(name=EVERY_SECOND).pk
+    slots = [each.slot for each in decisions if each.task == task]
+    return terms.gaps(slots, run, scene.headless, FAILOVER)
 
 
 def figures(scene: Scene, verdict: Verdict) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a fault of the long run acts on, and what it may wait for."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
@@ -58,6 +59,8 @@ class Scene:
     failovers: list[Failover] = field(default_factory=list)
     #: Times in which every node's database was slow: not even unstarted leases may be lost then.
     slow: list[tuple[datetime, datetime]] = field(default_factory=list)
+    #: Times in which no scheduler could lead, whatever it did.
+    headless: list[tuple[datetime, datetime]] = field(default_factory=list)
     #: The tasks of pages that never answer whose kill must be obeyed at once.
     killed: list[int] = field(default_factory=list)
     #: The points at which nodes were stopped, and those to come.
@@ -167,6 +170,13 @@ class Scene:
         return Node.objects.filter(unheard).exists() and not self.stage.held(name)
 
     # The master
+
+    @contextmanager
+    def nobody_leads(self) -> Iterator[None]:
+        """Note that no scheduler can lead while the context lasts."""
+        began = clock.now()
+        yield
+        self.headless.append((began, clock.now()))
 
     def holder(self) -> str:
         """Who leads, as the row of the leadership names it; "" while nobody does."""

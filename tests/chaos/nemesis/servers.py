@@ -36,18 +36,20 @@ SLOW, SLOW_SECONDS = Weather(delay=0.2, jitter=0.1), 45.0
 
 def restart_database(scene: Scene, name: str, dice: Random) -> Steps:
     """MariaDB is stopped and started."""
-    scene.servers.mariadb.stop()
-    scene.servers.mariadb.start()
-    connection.close()  # our own was lost too
+    with scene.nobody_leads():
+        scene.servers.mariadb.stop()
+        scene.servers.mariadb.start()
+        connection.close()  # our own was lost too
     yield from scene.flows()
     yield from scene.renewed()
 
 
 def kill_database(scene: Scene, name: str, dice: Random) -> Steps:
     """MariaDB is killed and started."""
-    scene.servers.mariadb.kill()
-    scene.servers.mariadb.start()
-    connection.close()
+    with scene.nobody_leads():
+        scene.servers.mariadb.kill()
+        scene.servers.mariadb.start()
+        connection.close()
     yield from scene.flows()
     yield from scene.renewed()
 
