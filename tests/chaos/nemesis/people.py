@@ -7,10 +7,12 @@ from hashworld.tasks.models import Task
 from hashworld.tasks.states import State
 from tests.chaos.nemesis.plan import Steps
 from tests.chaos.nemesis.scene import Scene, Wait
+from tests.chaos.site import MANY_HOSTS
 from tests.chaos.verdict import LOSSES, Fate
 
 #: How many tasks are killed and retried, and how many of pages that never answer.
 KILLED, HANGING = 40, 5
+HOSTS = range(len(MANY_HOSTS))
 #: So many of them are being fetched when they are killed; the others may wait for a lost node.
 BEGUN = 3
 
@@ -31,7 +33,7 @@ def kill_and_retry(scene: Scene, name: str, dice: Random) -> Steps:
 def kill_hanging(scene: Scene, name: str, dice: Random) -> Steps:
     """Fetches that would never end are killed; whoever runs them obeys, if need be when it is
     back."""
-    hanging = [scene.stage.page("hang", Fate.KILLED) for _ in range(HANGING)]
+    hanging = [scene.stage.hanging_page(host) for host in dice.sample(HOSTS, HANGING)]
     ids, urls = [task_id for task_id, _ in hanging], [url for _, url in hanging]
     began = Task.objects.filter(pk__in=ids, state=State.RUNNING)
     site = scene.stage.site

@@ -25,7 +25,7 @@ from hashworld.tasks.models import Attempt, Lease
 from tests.chaos import trace
 from tests.chaos.broker import ClusterBroker
 from tests.chaos.ledger import Ledger
-from tests.chaos.nemesis import kills, terms
+from tests.chaos.nemesis import holds, kills, terms
 from tests.chaos.nemesis.disturbance import FAKETIME
 from tests.chaos.nemesis.feeder import Feeder
 from tests.chaos.nemesis.kinds import KINDS
@@ -97,12 +97,14 @@ def strike(scene: Scene, rounds: Sequence[Round], tasks: int) -> dict[str, Any]:
     verdict = scene.ledger.verdict(scene.stage.dice)
     decisions = terms.read()
     orders = kills.hearable(kills.read(scene.killed), scene.silences, GRACE)
+    let_go = holds.read(scene.holds, scene.stage.site)
     for wrong in (
         *failures,
         *unsettled,
         *terms.wrongs(decisions),
         *_gaps(scene, decisions, (since, clock.now())),
         *kills.wrongs(orders),
+        *holds.wrongs(let_go),
     ):
         verdict.count("unexpected", wrong)
     return {
@@ -116,6 +118,8 @@ def strike(scene: Scene, rounds: Sequence[Round], tasks: int) -> dict[str, Any]:
         "points": len(set(scene.points)),
         "kills": len(orders),
         "kill_max_s": round(kills.slowest(orders), 2),
+        "let_go": len(let_go),
+        "let_go_left_s": round(holds.least_left(let_go), 1),
         "submissions_repeated": scene.feeder.refused,
         "refused_by_the_fence": refused_by_the_fence(scene.stage),
         "restarted": len(scene.fleet.restarted),

@@ -1,6 +1,6 @@
 """What a fault of the long run acts on, and what it may wait for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,10 +17,12 @@ from hashworld.tasks.states import State
 from tests.chaos.app import POINTS
 from tests.chaos.ledger import Ledger
 from tests.chaos.nemesis.feeder import Feeder
+from tests.chaos.nemesis.holds import Hold
 from tests.chaos.nemesis.plan import Steps, in_turn
 from tests.chaos.nemesis.rescue import Silence
 from tests.chaos.network import Links, Network
 from tests.chaos.nodes import Fleet
+from tests.chaos.site import MANY_HOSTS
 from tests.chaos.stage import PATIENCE, Stage
 from tests.chaos.verdict import LOSSES
 from tests.program import Program
@@ -63,6 +65,8 @@ class Scene:
     headless: list[tuple[datetime, datetime]] = field(default_factory=list)
     #: The tasks of pages that never answer whose kill must be obeyed at once.
     killed: list[int] = field(default_factory=list)
+    #: The fetches that nodes held when they were cut off.
+    holds: list[Hold] = field(default_factory=list)
     #: The points at which nodes were stopped, and those to come.
     points: list[str] = field(default_factory=list)
     _points: Iterator[str] = field(init=False)
@@ -89,6 +93,20 @@ class Scene:
         A task's third loss ends it, by contract; that is asked of `poison` alone.
         """
         yield Wait(lambda: self._is_at_work(name) and self._stop(name), f"work on {name}")
+
+    def hangs(self, name: str) -> Generator[Wait, None, tuple[int, str]]:
+        """Have a node fetch a page that never answers, as far as its hosts stay with it."""
+        yield Wait(lambda: self._running(name).exists(), f"work on {name}")
+        host = self._running(name).values_list("host__name", flat=True).first() or MANY_HOSTS[0]
+        task_id, url = self.stage.hanging_page(MANY_HOSTS.index(host))
+        yield Wait(lambda: self.stage.site.waiting(url), f"a fetch of {url}")
+        return task_id, url
+
+    def holding(self, silence: Silence, task_id: int, url: str) -> None:
+        """Note what a silenced node holds, unless another one fetches it after all."""
+        task = self._running(silence.node).filter(pk=task_id).first()
+        if task and task.lease_id:
+            self.holds.append(Hold(silence.kind, silence.node, url, task.lease_id, silence.began))
 
     def silenced(self, kind: str, name: str) -> Silence:
         """Note that a node is silent from now on."""
