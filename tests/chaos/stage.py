@@ -77,6 +77,12 @@ class Stage:
         url = self.site.url(f"/{kind}/{self._part}", self.dice.randrange(8))
         return self.ledger.hand_in([url], fate, **options)[0], url
 
+    def urgent_page(self, host: int) -> int:
+        """Hand in a page that no other page delays; its task's id."""
+        self._part += 1
+        url = self.site.url(f"/page/{self._part}", host)
+        return self.ledger.hand_in([url], priority=Priority.HIGH)[0]
+
     def hanging_page(self, host: int) -> tuple[int, str]:
         """Hand in a page that never answers, which no deadline ends and no other page delays."""
         self._part += 1

@@ -13,10 +13,12 @@ from tests.chaos.stage import StageError
 
 #: Where Debian's package `faketime` has it, on whatever processor.
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), Path("/nonexistent"))
-#: Seconds that a link is cut: longer than a lease waits for its start, shorter than it lasts.
-CUT_SECONDS = 8.0
-#: A link that is whole and cut by turns, and for how long altogether.
-WHOLE, BROKEN, FLAPPING = 2.0, 3.0, 15.0
+#: Seconds that a link is cut: within so many others must have done what waits for the node.
+CUT_SECONDS = 25.0
+#: Of how many of its hosts a page is handed in then.
+ITS_HOSTS = 5
+#: A link that is whole and cut by turns, and for how long altogether: two leases.
+WHOLE, BROKEN, FLAPPING = 2.0, 3.0, 30.0
 #: How far a clock is off, and how many pages a node with such a clock must fetch.
 OFFSETS, ENOUGH = ("+10m", "-10m"), 20
 
@@ -48,11 +50,18 @@ def drain_node(scene: Scene, name: str, dice: Random) -> Steps:
 
 
 def cut_node_from_broker(scene: Scene, name: str, dice: Random) -> Steps:
-    """It is not told of new leases for a while, and then is again."""
-    links = scene.links(name)
+    """It is not told of new leases, so others do what is of its lands; then it is told again."""
+    links, over = scene.links(name), passed(CUT_SECONDS)
     links.broker.set(CUT)
     try:
-        yield passed(CUT_SECONDS)
+        tasks = [scene.stage.urgent_page(host) for host in scene.hosts_of(name)[:ITS_HOSTS]]
+        done = Attempt.objects.filter(task__in=tasks, error="").exclude(node__name=name)
+        yield Wait(
+            lambda: done.count() == len(tasks),
+            f"pages of {name}'s lands that others fetch",
+            CUT_SECONDS,
+        )
+        yield over
     finally:
         links.heal()
     yield from scene.takes_leases(name)

@@ -8,7 +8,7 @@ from hashworld.tasks.states import State
 from tests.chaos.nemesis.plan import Steps
 from tests.chaos.nemesis.scene import Scene, Wait
 from tests.chaos.site import MANY_HOSTS
-from tests.chaos.verdict import LOSSES, Fate
+from tests.chaos.verdict import Fate
 
 #: How many tasks are killed and retried, and how many of pages that never answer.
 KILLED, HANGING = 40, 5
@@ -51,14 +51,10 @@ def poison(scene: Scene, name: str, dice: Random) -> Steps:
 
     Nothing new is handed in meanwhile: suspects of a busy cluster wait for long.
     """
-    scene.feeder.rests = True
-    try:
-        suspects = Task.objects.filter(ended=None, losses__gte=LOSSES - 1)
-        yield Wait(lambda: not suspects.exists(), "an end of what another loss would end")
+    with scene.resting():
+        yield from scene.spared()
         task_id, _ = scene.stage.page("killer", Fate.POISON)
         given_up = Task.objects.filter(pk=task_id, ended=State.RUNTIME_ERROR)
         yield Wait(given_up.exists, "the end of a poisonous page")
-    finally:
-        scene.feeder.rests = False
     for node in scene.stage.names():
         yield from scene.joined(node)

@@ -21,17 +21,28 @@ from django_celery_beat.models import PeriodicTask
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.preparation import prepare
+from hashworld.tasks.lifetimes import first_time
 from hashworld.tasks.models import Attempt, Lease
 from tests.chaos import trace
 from tests.chaos.broker import ClusterBroker
 from tests.chaos.ledger import Ledger
 from tests.chaos.nemesis import holds, kills, terms
-from tests.chaos.nemesis.disturbance import FAKETIME
+from tests.chaos.nemesis.disturbance import FAKETIME, flapping_links_of_node
 from tests.chaos.nemesis.feeder import Feeder
 from tests.chaos.nemesis.kinds import KINDS
 from tests.chaos.nemesis.plan import Round, plan
 from tests.chaos.nemesis.recurrence import Recurrence
-from tests.chaos.nemesis.rescue import Loss, Rescue, false_rescues, percentile, rescues
+from tests.chaos.nemesis.rescue import (
+    Loss,
+    Rescue,
+    Silence,
+    TaskLoss,
+    false_rescues,
+    percentile,
+    rescues,
+    storms,
+    while_silent,
+)
 from tests.chaos.nemesis.rounds import play
 from tests.chaos.nemesis.scene import GRACE, Scene
 from tests.chaos.network import Network
@@ -105,6 +116,7 @@ def strike(scene: Scene, rounds: Sequence[Round], tasks: int) -> dict[str, Any]:
         *_gaps(scene, decisions, (since, clock.now())),
         *kills.wrongs(orders),
         *holds.wrongs(let_go),
+        *storms(_task_losses(), _flapping(scene), first_time(), GRACE),
     ):
         verdict.count("unexpected", wrong)
     return {
@@ -118,6 +130,7 @@ def strike(scene: Scene, rounds: Sequence[Round], tasks: int) -> dict[str, Any]:
         "points": len(set(scene.points)),
         "kills": len(orders),
         "kill_max_s": round(kills.slowest(orders), 2),
+        "lost_while_flapping": len(while_silent(_task_losses(), _flapping(scene), GRACE)),
         "let_go": len(let_go),
         "let_go_left_s": round(holds.least_left(let_go), 1),
         "submissions_repeated": scene.feeder.refused,
@@ -200,6 +213,17 @@ def _spread(found: Sequence[Rescue]) -> dict[str, float]:
 def _losses() -> set[Loss]:
     lost = Attempt.objects.filter(error="lost").select_related("lease")
     return {Loss(each.lease.incarnation, each.finished_at) for each in lost}
+
+
+def _task_losses() -> list[TaskLoss]:
+    lost = Attempt.objects.filter(error="lost")
+    return [
+        TaskLoss(*row) for row in lost.values_list("task_id", "lease__incarnation", "finished_at")
+    ]
+
+
+def _flapping(scene: Scene) -> list[Silence]:
+    return [each for each in scene.silences if each.kind == flapping_links_of_node.__name__]
 
 
 def _signs_of_life() -> dict[str, Any]:

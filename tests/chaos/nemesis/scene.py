@@ -11,8 +11,8 @@ from typing import NamedTuple
 from django.db.models import Q, QuerySet
 
 from hashworld.nodes import clock
-from hashworld.nodes.models import Leadership, Node, NodeState, silence, suspicion
-from hashworld.tasks.models import Attempt, Lease, Task
+from hashworld.nodes.models import Land, Leadership, Node, NodeState, silence, suspicion
+from hashworld.tasks.models import Attempt, Host, Lease, Task
 from hashworld.tasks.states import State
 from tests.chaos.app import POINTS
 from tests.chaos.ledger import Ledger
@@ -108,6 +108,12 @@ class Scene:
         if task and task.lease_id:
             self.holds.append(Hold(silence.kind, silence.node, url, task.lease_id, silence.began))
 
+    def hosts_of(self, name: str) -> list[int]:
+        """The numbers of the site's hosts that are of a node's lands."""
+        lands = Land.objects.filter(node__name=name).values("pk")
+        known = Host.objects.filter(land__in=lands).order_by("pk").values_list("name", flat=True)
+        return [MANY_HOSTS.index(host) for host in known if host in MANY_HOSTS]
+
     def silenced(self, kind: str, name: str) -> Silence:
         """Note that a node is silent from now on."""
         silence = Silence(kind, name, self.stage.incarnation(name), clock.now())
@@ -140,6 +146,23 @@ class Scene:
         now = clock.now()
         began = Lease.objects.filter(node__name=name, started_at__gt=now)
         yield Wait(began.exists, f"a lease that {name} starts")
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Nothing new is handed in while the context lasts."""
+        self.feeder.rests = True
+        try:
+            yield
+        finally:
+            self.feeder.rests = False
+
+    def spared(self) -> Steps:
+        """Wait until there is no task that another loss would end.
+
+        They wait for long in a busy cluster: let the feeder rest.
+        """
+        suspects = Task.objects.filter(ended=None, losses__gte=LOSSES - 1)
+        yield Wait(lambda: not suspects.exists(), "an end of what another loss would end")
 
     def flows(self) -> Steps:
         """Wait until new work is leased, fetched and recorded."""
@@ -205,6 +228,10 @@ class Scene:
         """The scheduler that leads."""
         name = self.holder().partition("/")[0]
         return self.fleet[name] if name in self.fleet else None
+
+    def term(self) -> int:
+        """The term of whoever leads, or led last."""
+        return Leadership.objects.get().term
 
     def another_master(self, kind: str, fallen: str) -> Steps:
         """Wait until another holder than `fallen` leads; note how long it took.
