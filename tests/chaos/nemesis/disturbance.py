@@ -1,20 +1,24 @@
 """Faults of one node that others need not rescue, or that take too short for it."""
 
+from functools import partial
 from pathlib import Path
 from random import Random
 from threading import Event
 
+from hashworld.tasks import moves
 from hashworld.tasks.models import Attempt
 from tests.chaos.nemesis.plan import Steps
 from tests.chaos.nemesis.scene import Scene, Wait, passed
 from tests.chaos.nemesis.silence import stopped_at_a_point
-from tests.chaos.proxy import CUT
+from tests.chaos.proxy import CUT, Proxy
 from tests.chaos.stage import StageError
 
 #: Where Debian's package `faketime` has it, on whatever processor.
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), Path("/nonexistent"))
 #: Seconds that a link is cut: within so many others must have done what waits for the node.
 CUT_SECONDS = 25.0
+#: Within how many seconds a node must notice that nobody answers any more.
+NOTICED = 60.0
 #: Of how many of its hosts a page is handed in then.
 ITS_HOSTS = 5
 #: A link that is whole and cut by turns, and for how long altogether: two leases.
@@ -51,6 +55,7 @@ def drain_node(scene: Scene, name: str, dice: Random) -> Steps:
 
 def cut_node_from_broker(scene: Scene, name: str, dice: Random) -> Steps:
     """It is not told of new leases, so others do what is of its lands; then it is told again."""
+    yield Wait(lambda: scene.hosts_of(name), f"lands of {name}")
     links, over = scene.links(name), passed(CUT_SECONDS)
     links.broker.set(CUT)
     try:
@@ -83,11 +88,34 @@ def flapping_links_of_node(scene: Scene, name: str, dice: Random) -> Steps:
 
 
 def tear_connections_of_node(scene: Scene, name: str, dice: Random) -> Steps:
-    """All its connections to the servers, or to one of them, are reset."""
+    """All its connections to the servers, or to one of them, are reset; the servers may not know,
+    and keep what it had of them."""
     yield Wait(lambda: scene.stage.held(name), f"work on {name}")
     links = scene.links(name)
+    tear = dice.choice((Proxy.reset, partial(Proxy.half_open, client_knows=True)))
     for link in dice.choice(((links.database,), (links.broker,), links.both())):
-        link.reset()
+        tear(link)
+    yield from scene.takes_leases(name)
+
+
+def leave_node_half_open(scene: Scene, name: str, dice: Random) -> Steps:
+    """The servers have forgotten its connections, and it does not know: nothing ever answers."""
+    task_id, url = yield from scene.hangs(name)
+    yield from scene.stopped_at_work(name)
+    silence = scene.silenced("leave_node_half_open", name)
+    scene.holding(silence, task_id, url)
+    links = scene.links(name)
+    for link in links.both():
+        link.half_open(client_knows=False)
+    scene.fleet[name].thaw()
+    try:
+        yield from scene.heard_again(silence, NOTICED)
+    except GeneratorExit:
+        for link in links.both():
+            link.reset()
+        raise
+    finally:
+        moves.kill([task_id])
     yield from scene.takes_leases(name)
 
 

@@ -125,7 +125,7 @@ class Scene:
         yield Wait(lambda: self._is_missed(silence.node), f"rescue of {silence.node}'s leases")
         silence.last_beat = Node.objects.get(name=silence.node).seen_at
 
-    def heard_again(self, silence: Silence) -> Steps:
+    def heard_again(self, silence: Silence, patience: float = PATIENCE) -> Steps:
         """Wait until a node that was silent beats again, by itself; its silence is over."""
         now = clock.now()
         silence.ended = now
@@ -135,7 +135,7 @@ class Scene:
             state=NodeState.ALIVE,
             seen_at__gt=now,
         )
-        yield Wait(back.exists, f"a heartbeat of {silence.node}")
+        yield Wait(back.exists, f"a heartbeat of {silence.node}", patience)
 
     def joined(self, name: str) -> Steps:
         """Wait until a node that was launched is ready."""

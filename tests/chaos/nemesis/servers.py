@@ -21,8 +21,9 @@ from tests.chaos.stage import StageError
 
 #: Seconds for which a server refuses: well below a lease; and for how many more than a lease.
 REFUSING, OUTLASTING = 5.0, 5.0
-#: Seconds for which somebody else keeps rows locked, and within which others want them.
-LOCKED, WANTED = 2.0, 10.0
+#: Seconds for which somebody else keeps rows locked; how often it is asked whether others want
+#: them, and how many seconds lie between: who asks more often is told what InnoDB said before.
+LOCKED, WANTED, BETWEEN = 2.0, 20, 0.5
 #: What MySQL says to a deadlock's victim, and after a wait for a lock that took too long.
 CLASHED = (1213, 1205)
 #: How many transactions wait for one of a connection.
@@ -228,12 +229,12 @@ def _become_read_only(scene: Scene) -> None:
 def wanted(scene: Scene, thread: int) -> Steps:
     """Wait until a transaction waits for the locks of a connection's."""
     with scene.servers.mariadb.administer() as cursor:
-
-        def is_wanted() -> bool:
+        for _ in range(WANTED):
+            yield passed(BETWEEN)
             cursor.execute(_WAITING, [thread])
-            return bool(cursor.fetchone()[0])
-
-        yield Wait(is_wanted, "somebody who wants the locked rows", WANTED)
+            if cursor.fetchone()[0]:
+                return
+    raise StageError("nobody wanted the locked rows")
 
 
 def _begin_with_rows(cursor: Any, *tables: str) -> bool:

@@ -3,19 +3,22 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
+
+import pytest
 
 from tests.chaos.nemesis.plan import Steps
 from tests.chaos.nemesis.rounds import run
 from tests.chaos.nemesis.scene import Scene, Wait
 from tests.chaos.nemesis.servers import wanted
+from tests.chaos.stage import StageError
 
 
 class Cursor:
     """Says how many transactions wait for the locks of a connection."""
 
-    def __init__(self) -> None:
-        self.waiting = 0
+    def __init__(self, waiting: int) -> None:
+        self.waiting = waiting
 
     def execute(self, statement: str, arguments: list[int]) -> None:
         assert arguments == [7]
@@ -56,9 +59,6 @@ def test_a_fault_whose_wait_comes_true_is_not_told() -> None:
 
 
 def test_locked_rows_are_a_fault_only_if_somebody_waits_for_them() -> None:
-    cursor = Cursor()
-    steps: Any = wanted(scene_of(cursor), 7)
-    wait = next(steps)
-    assert not wait.condition()
-    cursor.waiting = 1
-    assert wait.condition()
+    with pytest.raises(StageError, match="nobody wanted"):
+        list(wanted(scene_of(Cursor(waiting=0)), 7))
+    assert len(list(wanted(scene_of(Cursor(waiting=1)), 7))) == 1
