@@ -54,7 +54,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(freeze_master, LEADER, 2),
     Kind(cut_master_off, LEADER, 2),
     Kind(restart_node, NODE, 2),
-    Kind(crash_node_at_a_point, NODE, 4),
+    Kind(crash_node_at_a_point, NODE, 6),
     Kind(drain_node, NODE, 2),
     Kind(cut_node_from_broker, NODE, 2),
     Kind(flapping_links_of_node, NODE, 1),
