@@ -108,12 +108,13 @@ def strike(scene: Scene, rounds: Sequence[Round], tasks: int) -> dict[str, Any]:
     verdict = scene.ledger.verdict(scene.stage.dice)
     decisions = terms.read()
     orders = kills.hearable(kills.read(scene.killed), scene.silences, GRACE)
+    gaps = _gaps(scene, decisions, (since, clock.now()))
     let_go = holds.read(scene.holds, scene.stage.site)
     for wrong in (
         *failures,
         *unsettled,
         *terms.wrongs(decisions),
-        *_gaps(scene, decisions, (since, clock.now())),
+        *terms.missing(gaps, FAILOVER),
         *kills.wrongs(orders),
         *holds.wrongs(let_go),
         *storms(_task_losses(), _flapping(scene), first_time(), GRACE),
@@ -125,6 +126,7 @@ def strike(scene: Scene, rounds: Sequence[Round], tasks: int) -> dict[str, Any]:
         "kinds": len({planned.kind.name for each in rounds for planned in each}),
         "tasks": scene.ledger.count,
         "slots": len(decisions),
+        "slot_gap_max_s": round(max(gap.length for gap in gaps).total_seconds(), 1),
         "firings": recurrence.count(),
         "terms": len({decision.term for decision in decisions}),
         "points": len(set(scene.points)),
@@ -170,10 +172,10 @@ def _settle(scene: Scene, recurrence: Recurrence) -> list[str]:
 
 def _gaps(
     scene: Scene, decisions: Sequence[terms.Decision], run: tuple[datetime, datetime]
-) -> list[str]:
+) -> list[terms.Gap]:
     task = PeriodicTask.objects.get(name=EVERY_SECOND).pk
     slots = [each.slot for each in decisions if each.task == task]
-    return terms.gaps(slots, run, scene.headless, FAILOVER)
+    return terms.gaps(slots, run, scene.headless)
 
 
 def figures(scene: Scene, verdict: Verdict) -> dict[str, Any]:

@@ -68,20 +68,34 @@ def wrongs(decisions: Iterable[Decision]) -> list[str]:
     return found
 
 
-def gaps(
-    slots: Iterable[datetime], run: Span, headless: Sequence[Span], limit: timedelta
-) -> list[str]:
-    """Times of the run without a slot that are longer than a failover may take.
+class Gap(NamedTuple):
+    """A time without a slot that was decided, less what of it nobody could have led."""
 
-    A master decides the newest slot that has come, so the ones before it may be missing; but one
-    must stand within `limit` whatever happens, but for times in which no process could lead.
-    """
+    since: datetime
+    until: datetime
+    length: timedelta
+
+
+def gaps(slots: Iterable[datetime], run: Span, headless: Sequence[Span]) -> list[Gap]:
+    """The times of a run from slot to slot, from its begin until its end."""
     began, ended = run
     moments = [began, *(slot for slot in slots if began < slot < ended), ended]
     return [
-        f"no slot was decided from {since} to {until}"
+        Gap(since, until, until - since - _common((since, until), headless))
         for since, until in pairwise(moments)
-        if until - since - _common((since, until), headless) > limit
+    ]
+
+
+def missing(found: Iterable[Gap], limit: timedelta) -> list[str]:
+    """Times without a slot that are longer than a failover may take.
+
+    A master decides the newest slot that has come, so the ones before it may be missing; but one
+    must stand within `limit` whatever happens.
+    """
+    return [
+        f"no slot was decided from {gap.since} to {gap.until}"
+        for gap in found
+        if gap.length > limit
     ]
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.chaos.nemesis.terms import Decision, gaps, wrongs
+from tests.chaos.nemesis.terms import Decision, gaps, missing, wrongs
 
 SLOT = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = SLOT + timedelta(seconds=1)
@@ -44,11 +44,12 @@ def test_a_decision_of_a_term_that_leads_no_more_is_wrong() -> None:
     ],
 )
 def test_a_time_without_a_slot_is_no_longer_than_a_failover(slots: list[int], wrong: int) -> None:
-    assert len(gaps(map(at, slots), (SLOT, at(60)), [], LIMIT)) == wrong
+    assert len(missing(gaps(map(at, slots), (SLOT, at(60)), []), LIMIT)) == wrong
 
 
 def test_a_time_in_which_nobody_could_lead_does_not_count() -> None:
     away = [(at(12), at(27))]
-    assert gaps([at(10), at(45)], (SLOT, at(60)), away, LIMIT) == []
-    assert len(gaps([at(10), at(46)], (SLOT, at(60)), away, LIMIT)) == 1
-    assert len(gaps([at(10), at(45)], (SLOT, at(60)), [(at(50), at(59))], LIMIT)) == 1
+    assert missing(gaps([at(10), at(45)], (SLOT, at(60)), away), LIMIT) == []
+    assert len(missing(gaps([at(10), at(46)], (SLOT, at(60)), away), LIMIT)) == 1
+    elsewhere = [(at(50), at(59))]
+    assert len(missing(gaps([at(10), at(45)], (SLOT, at(60)), elsewhere), LIMIT)) == 1
