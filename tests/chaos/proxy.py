@@ -125,7 +125,7 @@ class Proxy:
         self._loop.call(self._tear())
 
     def half_open(self, *, client_knows: bool) -> None:
-        """Reset one side of every connection: the other is told nothing, and never answered.
+        """Reset one side of every connection: the other is told when it writes, and not before.
 
         New ones are welcome.
         """
@@ -214,6 +214,8 @@ class Proxy:
                 data = None
             if link.gone is sender:
                 return
+            if link.gone:
+                raise ConnectionResetError  # so a host answers that has forgotten
             if data and self._weather.drops:
                 continue
             await held.put((asyncio.get_running_loop().time() + self._lateness(up), data))
@@ -228,8 +230,6 @@ class Proxy:
             if data is None:
                 raise ConnectionResetError
             await _write(link, writer, data)
-        if link.gone:
-            raise ConnectionResetError  # the one that was left in its belief has given up
         writer.write_eof()
 
     async def _until_whole(self, *, up: bool) -> None:
