@@ -18,8 +18,12 @@ BEGUN = 3
 
 
 def kill_and_retry(scene: Scene, name: str, dice: Random) -> Steps:
-    """Unfinished tasks are killed wherever they are, and soon afterwards retried."""
-    unfinished = list(Task.objects.filter(ended=None).values_list("pk", flat=True))
+    """Unfinished tasks are killed wherever they are, and soon afterwards retried.
+
+    Not those of pages that never answer: nobody would end them then.
+    """
+    ending = Task.objects.filter(ended=None).exclude(url__contains="/hang/")
+    unfinished = list(ending.values_list("pk", flat=True))
     chosen = dice.sample(unfinished, min(KILLED, len(unfinished)))
     moves.kill(chosen)
     # Those that were quicker have succeeded.

@@ -21,6 +21,7 @@ from django_celery_beat.models import PeriodicTask
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.preparation import prepare
+from hashworld.tasks import moves
 from hashworld.tasks.lifetimes import first_time
 from hashworld.tasks.models import Attempt, Lease
 from tests.chaos import trace
@@ -163,6 +164,7 @@ def _settle(scene: Scene, recurrence: Recurrence) -> list[str]:
     """Wait until everything is at its end; what is not, and what is wrong with the firings."""
     try:
         paused = recurrence.stop()
+        moves.kill(scene.hanging)  # a fault that failed may have left one
         scene.stage.wait(recurrence.is_settled, "an end of the recurring job", PATIENCE)
         scene.stage.wait(scene.ledger.is_settled, "every task at its end", PATIENCE)
     except Exception as error:

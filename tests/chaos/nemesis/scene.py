@@ -65,6 +65,9 @@ class Scene:
     headless: list[tuple[datetime, datetime]] = field(default_factory=list)
     #: The tasks of pages that never answer whose kill must be obeyed at once.
     killed: list[int] = field(default_factory=list)
+    #: The tasks of pages that never answer which nodes were given to hold; whatever is left of
+    #: them is killed when all faults are over.
+    hanging: list[int] = field(default_factory=list)
     #: The fetches that nodes held when they were cut off.
     holds: list[Hold] = field(default_factory=list)
     #: The points at which nodes were stopped, and those to come.
@@ -99,6 +102,7 @@ class Scene:
         yield Wait(lambda: self._running(name).exists(), f"work on {name}")
         host = self._running(name).values_list("host__name", flat=True).first() or MANY_HOSTS[0]
         task_id, url = self.stage.hanging_page(MANY_HOSTS.index(host))
+        self.hanging.append(task_id)
         yield Wait(lambda: self.stage.site.waiting(url), f"a fetch of {url}")
         return task_id, url
 
