@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 from threading import Event
 
+from hashworld.nodes import clock
 from hashworld.tasks.models import Attempt
 from tests.chaos.nemesis.plan import Steps
 from tests.chaos.nemesis.scene import Scene, Wait, passed
@@ -114,6 +115,8 @@ def leave_node_half_open(scene: Scene, name: str, dice: Random) -> Steps:
         for link in links.both():
             link.reset()
         raise
+    finally:
+        silence.ended = clock.now()  # nothing is whole before it has noticed
 
 
 def skew_clock_of_node(scene: Scene, name: str, dice: Random) -> Steps:
