@@ -34,6 +34,8 @@ class Ledger:
         self._jobs: set[int] = set()
         #: How often a person let each task at its end wait again.
         self.retried: Counter[int] = Counter()
+        #: Pages that others than the submitter hand in, again and again: who does is asked why.
+        self.apart: set[str] = set()
 
     @property
     def count(self) -> int:
@@ -66,7 +68,7 @@ class Ledger:
 
     def verdict(self, dice: Random | None = None) -> Verdict:
         """Read the other two ledgers, and judge."""
-        tasks = list(Task.objects.select_related("content"))
+        tasks = list(Task.objects.exclude(url__in=self.apart).select_related("content"))
         verdict = judge(
             Ledgers(
                 acknowledged=self._acknowledged,
@@ -76,7 +78,7 @@ class Ledger:
                     for row in Attempt.objects.values_list("task_id", "number", "lease_id", "error")
                 ],
                 changes=trace.read(),
-                gets=self._site.log(),
+                gets={url: n for url, n in self._site.log().items() if url not in self.apart},
                 bodies={url: page_hash(url) for url in self._acknowledged},
                 retried=self.retried,
             )

@@ -2,7 +2,8 @@
 
 What is cut keeps every connection open and takes bytes in, as far as its buffers reach, but hands
 nothing on, not even an end. When it is whole again, what was held comes through late, as after
-TCP's own retransmissions: a statement may reach the database long after its sender gave up.
+TCP's own retransmissions: a statement may reach the database long after its sender gave up. What
+drops loses all of it for good instead, and tears every connection when it is whole again.
 """
 
 import asyncio
@@ -34,15 +35,28 @@ class Weather:
     delay: float = 0.0
     jitter: float = 0.0
     refuses: bool = False
+    drops: bool = False
 
 
-#: A direction of a connection, and the pieces on their way, each with the time when it is due.
-Way = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+@dataclass(slots=True, eq=False)
+class Link:
+    """A connection's two sides, towards the client and towards the server.
+
+    `gone` is one that was closed without a word to the other.
+    """
+
+    near: asyncio.StreamWriter
+    far: asyncio.StreamWriter
+    gone: asyncio.StreamWriter | None = None
+
+
+#: The pieces on their way, each with the time when it is due.
 Held = asyncio.Queue[tuple[float, bytes | None]]
 
 PASS = Weather()
 CUT = Weather(cut_up=True, cut_down=True)
 REQUESTS_LOST = Weather(cut_up=True)
+DROP = Weather(cut_up=True, cut_down=True, drops=True)
 ANSWERS_LOST = Weather(cut_down=True)
 REFUSE = Weather(refuses=True)
 
@@ -96,6 +110,7 @@ class Proxy:
         self._weather = PASS
         self._flapping: Future[None] | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._links: set[Link] = set()
         loop.call(self._open())
 
     def set(self, weather: Weather) -> None:
@@ -109,6 +124,13 @@ class Proxy:
         """Tear every connection with RST; new ones are welcome."""
         self._loop.call(self._tear())
 
+    def half_open(self, *, client_knows: bool) -> None:
+        """Reset one side of every connection: the other is told when it writes, and not before.
+
+        New ones are welcome.
+        """
+        self._loop.call(self._forget(client_knows))
+
     def flap(self, whole: float, cut: float) -> None:
         """Be whole and cut by turns, for so many seconds each, until `set` is called."""
         self.set(PASS)
@@ -121,8 +143,8 @@ class Proxy:
         self._changed = asyncio.Condition()
 
     async def _set(self, weather: Weather) -> None:
-        self._weather = weather
-        if weather.refuses:
+        was_dropping, self._weather = self._weather.drops, weather
+        if weather.refuses or (was_dropping and not weather.drops):
             await self._tear()
         async with self._changed:
             self._changed.notify_all()
@@ -138,6 +160,11 @@ class Proxy:
         for writer in list(self._writers):
             _tear(writer)
 
+    async def _forget(self, client_knows: bool) -> None:
+        for link in self._links:
+            link.gone = link.near if client_knows else link.far
+            _tear(link.gone)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.CancelledError):  # the loop ends; the streams' code would report it
             await self._connect(reader, writer)
@@ -149,10 +176,13 @@ class Proxy:
                 raise ConnectionRefusedError
             await self._until_whole(up=True)  # a cut link does not reach the server at all
             far_reader, far = await asyncio.open_connection("127.0.0.1", self._target)
+            link = Link(writer, far)
             self._writers.add(far)
+            self._links.add(link)
             try:
-                await self._carry_both((reader, far), (far_reader, writer))
+                await self._carry_both(link, reader, far_reader)
             finally:
+                self._links.discard(link)
                 self._writers.discard(far)
                 far.close()
         except* OSError:
@@ -161,26 +191,37 @@ class Proxy:
             self._writers.discard(writer)
             writer.close()
 
-    async def _carry_both(self, up: Way, down: Way) -> None:
+    async def _carry_both(
+        self, link: Link, near: asyncio.StreamReader, far: asyncio.StreamReader
+    ) -> None:
         """Carry both directions to their ends; an error of one tears both."""
         async with asyncio.TaskGroup() as group:
-            for (reader, writer), is_up in ((up, True), (down, False)):
+            for reader, is_up in ((near, True), (far, False)):
                 held: Held = asyncio.Queue(HELD)
-                group.create_task(self._take_in(reader, held, up=is_up))
-                group.create_task(self._hand_on(held, writer, up=is_up))
+                group.create_task(self._take_in(link, reader, held, up=is_up))
+                group.create_task(self._hand_on(link, held, up=is_up))
 
-    async def _take_in(self, reader: asyncio.StreamReader, held: Held, *, up: bool) -> None:
+    async def _take_in(
+        self, link: Link, reader: asyncio.StreamReader, held: Held, *, up: bool
+    ) -> None:
         """Note when each piece is due; an empty one is the end, None that the sender tore."""
-        data: bytes | None = None
-        while data != b"":
+        sender = link.near if up else link.far
+        data: bytes | None = b"more"
+        while data:
             try:
                 data = await reader.read(PIECE)
             except OSError:
-                await held.put((0.0, None))
+                data = None
+            if link.gone is sender:
                 return
+            if link.gone:
+                raise ConnectionResetError  # so a host answers that has forgotten
+            if data and self._weather.drops:
+                continue
             await held.put((asyncio.get_running_loop().time() + self._lateness(up), data))
 
-    async def _hand_on(self, held: Held, writer: asyncio.StreamWriter, *, up: bool) -> None:
+    async def _hand_on(self, link: Link, held: Held, *, up: bool) -> None:
+        writer = link.far if up else link.near
         data: bytes | None = None
         while data != b"":
             due, data = await held.get()
@@ -188,8 +229,7 @@ class Proxy:
             await self._until_whole(up=up)
             if data is None:
                 raise ConnectionResetError
-            writer.write(data)
-            await writer.drain()
+            await _write(link, writer, data)
         writer.write_eof()
 
     async def _until_whole(self, *, up: bool) -> None:
@@ -202,6 +242,18 @@ class Proxy:
         if not up:
             return 0.0
         return self._weather.delay + random.uniform(-1, 1) * self._weather.jitter
+
+
+async def _write(link: Link, writer: asyncio.StreamWriter, data: bytes) -> None:
+    """Write to a side, if it is there; that it is not is no news for the other."""
+    if link.gone is writer:
+        return
+    writer.write(data)
+    try:
+        await writer.drain()
+    except OSError:
+        if link.gone is not writer:
+            raise
 
 
 def _tear(writer: asyncio.StreamWriter) -> None:

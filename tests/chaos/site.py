@@ -14,8 +14,10 @@ The first word of a path says how the page behaves, the rest makes it, and its b
 import asyncio
 import hashlib
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -49,6 +51,7 @@ class Site:
         self._hosts = tuple(hosts)
         self._gets: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
+        self._hung_up: dict[str, list[datetime]] = defaultdict(list)
         self._ready = threading.Event()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._main()), name="site", daemon=True
@@ -73,6 +76,10 @@ class Site:
     def waiting(self, url: str) -> int:
         """How many clients wait for this URL's answer at this moment."""
         return self._open[url]
+
+    def hung_up(self, url: str) -> list[datetime]:
+        """When clients gave up to wait for a page that never answers, in their order."""
+        return list(self._hung_up[url])
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -113,7 +120,9 @@ class Site:
         self._open[url] += 1
         try:
             if kind == "hang":
-                await reader.read()  # until the client hangs up
+                with suppress(OSError):
+                    await reader.read()  # until the client hangs up
+                self._hung_up[url].append(datetime.now(UTC))
                 raise ConnectionResetError
             await asyncio.sleep(delay)
         finally:

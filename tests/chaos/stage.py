@@ -19,7 +19,7 @@ from hashworld.embedded.roles import NODE_THREADS
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import portion
-from hashworld.tasks.models import Lease, Task
+from hashworld.tasks.models import Lease, Priority, Task
 from hashworld.tasks.states import State
 from tests.chaos import trace
 from tests.chaos.broker import Broker
@@ -30,6 +30,8 @@ from tests.chaos.verdict import Fate
 from tests.program import Program
 
 PATIENCE = 180.0
+#: The limits of a fetch that nobody but a person ends.
+PATIENT = {"first_byte_timeout": 900.0, "total_timeout": 900.0}
 #: RabbitMQ hands a node so many messages ahead: one for each of its Celery threads.
 PREFETCHED = NODE_THREADS
 
@@ -74,6 +76,19 @@ class Stage:
         self._part += 1
         url = self.site.url(f"/{kind}/{self._part}", self.dice.randrange(8))
         return self.ledger.hand_in([url], fate, **options)[0], url
+
+    def urgent_page(self, host: int) -> int:
+        """Hand in a page that no other page delays; its task's id."""
+        self._part += 1
+        url = self.site.url(f"/page/{self._part}", host)
+        return self.ledger.hand_in([url], priority=Priority.HIGH)[0]
+
+    def hanging_page(self, host: int) -> tuple[int, str]:
+        """Hand in a page that never answers, which no deadline ends and no other page delays."""
+        self._part += 1
+        url = self.site.url(f"/hang/{self._part}", host)
+        options: dict[str, Any] = {"limits": PATIENT, "priority": Priority.HIGH}
+        return self.ledger.hand_in([url], Fate.KILLED, **options)[0], url
 
     def wait(self, condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
         """Wait for a condition; whoever dies meanwhile is started again."""

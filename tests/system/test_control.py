@@ -12,12 +12,14 @@ from hashworld.nodes.models import Node, NodeState
 from hashworld.tasks import intents, moves, pursuit
 from hashworld.tasks.models import Attempt, Job, Kill, Lease, Task, Wanted
 from hashworld.tasks.states import State
+from tests.chaos.nemesis.kills import KILL_LIMIT
 from tests.chaos.stage import Stage
 from tests.chaos.verdict import Fate
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 
-RESTARTS = 3
+#: Of every node, in the test of rolling restarts.
+RESTARTS = 10
 
 
 def losses() -> int:
@@ -60,6 +62,7 @@ def test_the_fetch_of_a_hanging_target_ends_soon_after_its_kill(stage: Stage) ->
     assert kill.confirmed_at is not None
     seconds = (kill.confirmed_at - kill.asked_at).total_seconds()
     print(f"cut off and confirmed {seconds:.2f} s after the kill")
+    assert seconds <= KILL_LIMIT
     assert kill.fenced_at is None
     assert_clean(stage)
 

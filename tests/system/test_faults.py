@@ -5,9 +5,10 @@ import pytest
 from hashworld.celery import app
 from hashworld.nodes.models import Node, NodeState
 from hashworld.tasks import moves
-from hashworld.tasks.models import Attempt, Host, Lease, Task
+from hashworld.tasks.models import Attempt, Host, Kill, Lease, Task
 from hashworld.tasks.publisher import CeleryPublisher
 from hashworld.tasks.states import State
+from tests.chaos.nemesis import kills
 from tests.chaos.site import HOSTS
 from tests.chaos.stage import Stage
 from tests.chaos.verdict import Fate
@@ -168,6 +169,10 @@ def test_a_killed_fetch_ends_soon_and_frees_its_place(stage: Stage) -> None:
     assert moves.kill(task_ids) == 1
     assert not Lease.objects.open().exists()
     stage.wait(lambda: not stage.site.waiting(urls[1]), "the end of the other", patience=5)
+    open_kills = Kill.objects.filter(confirmed_at=None)
+    stage.wait(lambda: not open_kills.exists(), "their confirmation", patience=10)
+    assert len(orders := kills.read(task_ids)) == 2
+    assert kills.wrongs(orders) == []
     assert_clean(stage)
 
 

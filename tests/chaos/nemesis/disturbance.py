@@ -1,22 +1,29 @@
 """Faults of one node that others need not rescue, or that take too short for it."""
 
+from functools import partial
 from pathlib import Path
 from random import Random
 from threading import Event
 
+from hashworld.nodes import clock
 from hashworld.tasks.models import Attempt
 from tests.chaos.nemesis.plan import Steps
 from tests.chaos.nemesis.scene import Scene, Wait, passed
 from tests.chaos.nemesis.silence import stopped_at_a_point
-from tests.chaos.proxy import CUT
+from tests.chaos.proxy import CUT, Proxy
 from tests.chaos.stage import StageError
 
-#: Where Debian's package `faketime` has it.
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
-#: Seconds that a link is cut: longer than a lease waits for its start, shorter than it lasts.
-CUT_SECONDS = 8.0
-#: A link that is whole and cut by turns, and for how long altogether.
-WHOLE, BROKEN, FLAPPING = 2.0, 3.0, 15.0
+#: Where Debian's package `faketime` has it, on whatever processor.
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), Path("/nonexistent"))
+#: Seconds that a link is cut: within so many others must have done what waits for the node.
+CUT_SECONDS = 25.0
+#: Within how many seconds a node must beat on connections that are new; how long it stands still
+#: before the old ones are gone: nothing probes a proxy that waits for an answer to an old question.
+NOTICED, ANSWERED = 60.0, 1.0
+#: Of how many of its hosts a page is handed in then.
+ITS_HOSTS = 5
+#: A link that is whole and cut by turns, and for how long altogether: two leases.
+WHOLE, BROKEN, FLAPPING = 2.0, 3.0, 30.0
 #: How far a clock is off, and how many pages a node with such a clock must fetch.
 OFFSETS, ENOUGH = ("+10m", "-10m"), 20
 
@@ -29,7 +36,7 @@ def restart_node(scene: Scene, name: str, dice: Random) -> Steps:
 
 def crash_node_at_a_point(scene: Scene, name: str, dice: Random) -> Steps:
     """The same, at one of the points between two steps of its work."""
-    yield from stopped_at_a_point(scene, name, dice)
+    yield from stopped_at_a_point(scene, name)
     yield from _killed(scene, "crash_node_at_a_point", name)
 
 
@@ -48,11 +55,19 @@ def drain_node(scene: Scene, name: str, dice: Random) -> Steps:
 
 
 def cut_node_from_broker(scene: Scene, name: str, dice: Random) -> Steps:
-    """It is not told of new leases for a while, and then is again."""
-    links = scene.links(name)
+    """It is not told of new leases, so others do what is of its lands; then it is told again."""
+    yield Wait(lambda: scene.hosts_of(name), f"lands of {name}")
+    links, over = scene.links(name), passed(CUT_SECONDS)
     links.broker.set(CUT)
     try:
-        yield passed(CUT_SECONDS)
+        tasks = [scene.stage.urgent_page(host) for host in scene.hosts_of(name)[:ITS_HOSTS]]
+        done = Attempt.objects.filter(task__in=tasks, error="").exclude(node__name=name)
+        yield Wait(
+            lambda: done.count() == len(tasks),
+            f"pages of {name}'s lands that others fetch",
+            CUT_SECONDS,
+        )
+        yield over
     finally:
         links.heal()
     yield from scene.takes_leases(name)
@@ -74,12 +89,34 @@ def flapping_links_of_node(scene: Scene, name: str, dice: Random) -> Steps:
 
 
 def tear_connections_of_node(scene: Scene, name: str, dice: Random) -> Steps:
-    """All its connections to the servers, or to one of them, are reset."""
+    """All its connections to the servers, or to one of them, are reset; the servers may not know,
+    and keep what it had of them."""
     yield Wait(lambda: scene.stage.held(name), f"work on {name}")
     links = scene.links(name)
+    tear = dice.choice((Proxy.reset, partial(Proxy.half_open, client_knows=True)))
     for link in dice.choice(((links.database,), (links.broker,), links.both())):
-        link.reset()
+        tear(link)
     yield from scene.takes_leases(name)
+
+
+def leave_node_half_open(scene: Scene, name: str, dice: Random) -> Steps:
+    """The servers have forgotten its connections, and it is told when it uses them."""
+    yield from scene.stopped_at_work(name)
+    silence = scene.silenced("leave_node_half_open", name)
+    yield passed(ANSWERED)
+    links = scene.links(name)
+    for link in links.both():
+        link.half_open(client_knows=False)
+    scene.fleet[name].thaw()
+    try:
+        yield from scene.heard_again(silence, NOTICED)
+        yield from scene.takes_leases(name)
+    except GeneratorExit:
+        for link in links.both():
+            link.reset()
+        raise
+    finally:
+        silence.ended = clock.now()  # nothing is whole before it has noticed
 
 
 def skew_clock_of_node(scene: Scene, name: str, dice: Random) -> Steps:

@@ -1,13 +1,15 @@
 """Which faults strike in which round, and whom: all of it follows from the seed. Pure."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from random import Random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from tests.chaos.nemesis.scene import Scene, Wait
+
+T = TypeVar("T")
 
 #: What a fault is while it goes on.
 Steps = Generator["Wait", None, None]
@@ -113,6 +115,12 @@ def _cast(dice: Random, seed: str, kinds: Sequence[Kind], nodes: Sequence[str]) 
         Planned(kind, names[number % len(names)], f"{seed} {number}")
         for number, kind in enumerate(kinds)
     )
+
+
+def in_turn(each: Sequence[T], dice: Random) -> Iterator[T]:
+    """All of them in a shuffled order, and then in another one, without end."""
+    while True:
+        yield from dice.sample(each, len(each))
 
 
 def counted(rounds: Sequence[Round]) -> Mapping[str, int]:

@@ -47,6 +47,14 @@ class Loss(NamedTuple):
     at: datetime
 
 
+class TaskLoss(NamedTuple):
+    """That one task was taken back as lost with an incarnation."""
+
+    task: int
+    incarnation: str
+    at: datetime
+
+
 def rescues(
     silences: Sequence[Silence], changes: Sequence[Change], incarnations: Mapping[int, str]
 ) -> list[Rescue]:
@@ -73,6 +81,35 @@ def false_rescues(
         for loss in losses
         if signs_of_life.get(loss.incarnation, loss.at) > loss.at
         and not any(
+            silence.incarnation == loss.incarnation and silence.covers(loss.at, grace)
+            for silence in silences
+        )
+    ]
+
+
+def storms(
+    losses: Iterable[TaskLoss], silences: Sequence[Silence], apart: timedelta, grace: timedelta
+) -> list[str]:
+    """Tasks that were lost again with the same node, while its links came and went, before a
+    lease that was given after the first loss could have run out."""
+    found: list[str] = []
+    last: dict[tuple[int, str], datetime] = {}
+    for loss in sorted(while_silent(losses, silences, grace), key=lambda loss: loss.at):
+        since = loss.at - last.get((loss.task, loss.incarnation), loss.at - apart)
+        if since < apart:
+            found.append(f"task {loss.task} was lost again after {since.total_seconds()} s")
+        last[loss.task, loss.incarnation] = loss.at
+    return found
+
+
+def while_silent(
+    losses: Iterable[TaskLoss], silences: Sequence[Silence], grace: timedelta
+) -> list[TaskLoss]:
+    """The losses that these silences, and no others, may have brought about."""
+    return [
+        loss
+        for loss in losses
+        if any(
             silence.incarnation == loss.incarnation and silence.covers(loss.at, grace)
             for silence in silences
         )

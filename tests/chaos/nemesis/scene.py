@@ -1,23 +1,28 @@
 """What a fault of the long run acts on, and what it may wait for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from random import Random
 from time import monotonic
 from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
 from hashworld.nodes import clock
-from hashworld.nodes.models import Leadership, Node, NodeState, silence, suspicion
-from hashworld.tasks.models import Attempt, Lease, Task
+from hashworld.nodes.models import Land, Leadership, Node, NodeState, silence, suspicion
+from hashworld.tasks.models import Attempt, Host, Lease, Task
 from hashworld.tasks.states import State
+from tests.chaos.app import POINTS
 from tests.chaos.ledger import Ledger
 from tests.chaos.nemesis.feeder import Feeder
-from tests.chaos.nemesis.plan import Steps
+from tests.chaos.nemesis.holds import Hold
+from tests.chaos.nemesis.plan import Steps, in_turn
 from tests.chaos.nemesis.rescue import Silence
 from tests.chaos.network import Links, Network
 from tests.chaos.nodes import Fleet
+from tests.chaos.site import MANY_HOSTS
 from tests.chaos.stage import PATIENCE, Stage
 from tests.chaos.verdict import LOSSES
 from tests.program import Program
@@ -51,10 +56,26 @@ class Scene:
     network: Network
     servers: Cluster
     feeder: Feeder
+    seed: int
     silences: list[Silence] = field(default_factory=list)
     failovers: list[Failover] = field(default_factory=list)
     #: Times in which every node's database was slow: not even unstarted leases may be lost then.
     slow: list[tuple[datetime, datetime]] = field(default_factory=list)
+    #: Times in which no scheduler could lead, whatever it did.
+    headless: list[tuple[datetime, datetime]] = field(default_factory=list)
+    #: The tasks of pages that never answer whose kill must be obeyed at once.
+    killed: list[int] = field(default_factory=list)
+    #: The tasks of pages that never answer which nodes were given to hold; whatever is left of
+    #: them is killed when all faults are over.
+    hanging: list[int] = field(default_factory=list)
+    #: The fetches that nodes held when they were cut off.
+    holds: list[Hold] = field(default_factory=list)
+    #: The points at which nodes were stopped, and those to come.
+    points: list[str] = field(default_factory=list)
+    _points: Iterator[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._points = in_turn(list(POINTS), Random(self.seed))
 
     @property
     def fleet(self) -> Fleet:
@@ -76,6 +97,27 @@ class Scene:
         """
         yield Wait(lambda: self._is_at_work(name) and self._stop(name), f"work on {name}")
 
+    def hangs(self, name: str) -> Generator[Wait, None, tuple[int, str]]:
+        """Have a node fetch a page that never answers, as far as its hosts stay with it."""
+        yield Wait(lambda: self._running(name).exists(), f"work on {name}")
+        host = self._running(name).values_list("host__name", flat=True).first() or MANY_HOSTS[0]
+        task_id, url = self.stage.hanging_page(MANY_HOSTS.index(host))
+        self.hanging.append(task_id)
+        yield Wait(lambda: self.stage.site.waiting(url), f"a fetch of {url}")
+        return task_id, url
+
+    def holding(self, silence: Silence, task_id: int, url: str) -> None:
+        """Note what a silenced node holds, unless another one fetches it after all."""
+        task = self._running(silence.node).filter(pk=task_id).first()
+        if task and task.lease_id:
+            self.holds.append(Hold(silence.kind, silence.node, url, task.lease_id, silence.began))
+
+    def hosts_of(self, name: str) -> list[int]:
+        """The numbers of the site's hosts that are of a node's lands."""
+        lands = Land.objects.filter(node__name=name).values("pk")
+        known = Host.objects.filter(land__in=lands).order_by("pk").values_list("name", flat=True)
+        return [MANY_HOSTS.index(host) for host in known if host in MANY_HOSTS]
+
     def silenced(self, kind: str, name: str) -> Silence:
         """Note that a node is silent from now on."""
         silence = Silence(kind, name, self.stage.incarnation(name), clock.now())
@@ -87,7 +129,7 @@ class Scene:
         yield Wait(lambda: self._is_missed(silence.node), f"rescue of {silence.node}'s leases")
         silence.last_beat = Node.objects.get(name=silence.node).seen_at
 
-    def heard_again(self, silence: Silence) -> Steps:
+    def heard_again(self, silence: Silence, patience: float = PATIENCE) -> Steps:
         """Wait until a node that was silent beats again, by itself; its silence is over."""
         now = clock.now()
         silence.ended = now
@@ -97,7 +139,7 @@ class Scene:
             state=NodeState.ALIVE,
             seen_at__gt=now,
         )
-        yield Wait(back.exists, f"a heartbeat of {silence.node}")
+        yield Wait(back.exists, f"a heartbeat of {silence.node}", patience)
 
     def joined(self, name: str) -> Steps:
         """Wait until a node that was launched is ready."""
@@ -108,6 +150,23 @@ class Scene:
         now = clock.now()
         began = Lease.objects.filter(node__name=name, started_at__gt=now)
         yield Wait(began.exists, f"a lease that {name} starts")
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Nothing new is handed in while the context lasts."""
+        self.feeder.rests = True
+        try:
+            yield
+        finally:
+            self.feeder.rests = False
+
+    def spared(self) -> Steps:
+        """Wait until there is no task that another loss would end.
+
+        They wait for long in a busy cluster: let the feeder rest.
+        """
+        suspects = Task.objects.filter(ended=None, losses__gte=LOSSES - 1)
+        yield Wait(lambda: not suspects.exists(), "an end of what another loss would end")
 
     def flows(self) -> Steps:
         """Wait until new work is leased, fetched and recorded."""
@@ -124,6 +183,12 @@ class Scene:
             return not Lease.objects.open().filter(started_at__isnull=False, expires_at__lt=due)
 
         yield Wait(is_fresh, "renewed leases")
+
+    def next_point(self) -> str:
+        """Where the next node is to stop: nowhere twice before it was everywhere once."""
+        point = next(self._points)
+        self.points.append(point)
+        return point
 
     def harmless(self, name: str) -> bool:
         """Whether a node runs nothing that another loss would end."""
@@ -151,6 +216,13 @@ class Scene:
 
     # The master
 
+    @contextmanager
+    def nobody_leads(self) -> Iterator[None]:
+        """Note that no scheduler can lead while the context lasts."""
+        began = clock.now()
+        yield
+        self.headless.append((began, clock.now()))
+
     def holder(self) -> str:
         """Who leads, as the row of the leadership names it; "" while nobody does."""
         row = Leadership.objects.filter(expires_at__gt=clock.now()).first()
@@ -160,6 +232,10 @@ class Scene:
         """The scheduler that leads."""
         name = self.holder().partition("/")[0]
         return self.fleet[name] if name in self.fleet else None
+
+    def term(self) -> int:
+        """The term of whoever leads, or led last."""
+        return Leadership.objects.get().term
 
     def another_master(self, kind: str, fallen: str) -> Steps:
         """Wait until another holder than `fallen` leads; note how long it took.

@@ -1,4 +1,4 @@
-"""Faults of the servers, which concern everybody. No node may lose its leases by any of them."""
+"""Faults of the servers, which concern everybody. By one of them alone nodes lose their leases."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -10,19 +10,28 @@ from django.db import connection
 
 from hashworld.celery import app
 from hashworld.nodes import clock
+from hashworld.nodes.models import silence as node_silence
+from hashworld.tasks import moves
 from hashworld.tasks.models import Lease
 from hashworld.tasks.publisher import CeleryPublisher
 from tests.chaos.nemesis.plan import Steps
-from tests.chaos.nemesis.scene import Scene, passed
+from tests.chaos.nemesis.scene import Scene, Wait, passed
 from tests.chaos.proxy import PASS, Weather
 from tests.chaos.stage import StageError
 
-#: Seconds for which a server refuses: well below a lease.
-REFUSING = 5.0
-#: Seconds for which somebody else keeps rows locked.
-LOCKED = 2.0
+#: Seconds for which a server refuses: well below a lease; and for how many more than a lease.
+REFUSING, OUTLASTING = 5.0, 5.0
+#: Seconds for which somebody else keeps rows locked; how often it is asked whether others want
+#: them, and how many seconds lie between: who asks more often is told what InnoDB said before.
+LOCKED, WANTED, BETWEEN = 2.0, 20, 0.5
 #: What MySQL says to a deadlock's victim, and after a wait for a lock that took too long.
 CLASHED = (1213, 1205)
+#: How many transactions wait for one of a connection.
+_WAITING = """
+SELECT COUNT(*) FROM information_schema.innodb_lock_waits AS waits
+JOIN information_schema.innodb_trx AS trx ON trx.trx_id = waits.blocking_trx_id
+WHERE trx.trx_mysql_thread_id = %s
+"""
 #: How often somebody else takes the same locks in another order.
 CLASHES = 30
 #: Pages handed in while nobody reads their messages; how often that is tried, and for how many
@@ -36,30 +45,47 @@ SLOW, SLOW_SECONDS = Weather(delay=0.2, jitter=0.1), 45.0
 
 def restart_database(scene: Scene, name: str, dice: Random) -> Steps:
     """MariaDB is stopped and started."""
-    scene.servers.mariadb.stop()
-    scene.servers.mariadb.start()
-    connection.close()  # our own was lost too
+    with scene.nobody_leads():
+        scene.servers.mariadb.stop()
+        scene.servers.mariadb.start()
+        connection.close()  # our own was lost too
     yield from scene.flows()
     yield from scene.renewed()
 
 
 def kill_database(scene: Scene, name: str, dice: Random) -> Steps:
     """MariaDB is killed and started."""
-    scene.servers.mariadb.kill()
-    scene.servers.mariadb.start()
-    connection.close()
+    with scene.nobody_leads():
+        scene.servers.mariadb.kill()
+        scene.servers.mariadb.start()
+        connection.close()
     yield from scene.flows()
     yield from scene.renewed()
 
 
 def read_only_database(scene: Scene, name: str, dice: Random) -> Steps:
-    """MariaDB ends all connections and takes no writes for a while, as one that is demoted."""
-    _demote(scene)
-    try:
-        yield passed(REFUSING)
-    finally:
-        with scene.servers.mariadb.administer() as cursor:
-            cursor.execute("SET GLOBAL read_only = 0")
+    """MariaDB ends all connections and takes no writes, as one that is demoted, for so long that
+    all nodes must let go of what they have, and the master of its term."""
+    with scene.resting():
+        yield from scene.spared()
+    hanging = {}
+    for node in scene.stage.names():
+        hanging[node] = yield from scene.hangs(node)
+    silences = [scene.silenced("read_only_database", node) for node in hanging]
+    for silence in silences:
+        scene.holding(silence, *hanging[silence.node])
+    term = scene.term()
+    with scene.nobody_leads():
+        _demote(scene)
+        try:
+            yield passed(node_silence().total_seconds() + OUTLASTING)
+        finally:
+            with scene.servers.mariadb.administer() as cursor:
+                cursor.execute("SET GLOBAL read_only = 0")
+    moves.kill([task_id for task_id, _ in hanging.values()])
+    yield Wait(lambda: scene.term() > term, "a term after that of the master that let go")
+    for silence in silences:
+        yield from scene.heard_again(silence)
     yield from scene.flows()
     yield from scene.renewed()
 
@@ -81,11 +107,15 @@ def take_all_connections(scene: Scene, name: str, dice: Random) -> Steps:
 
 
 def lock_rows(scene: Scene, name: str, dice: Random) -> Steps:
-    """Somebody keeps the busiest rows locked, and then takes them in the order that clashes."""
+    """Somebody keeps the busiest rows locked that others want, and then takes them in the order
+    that clashes."""
     with closing(scene.servers.mariadb.connect(database="hashworld")) as side:
         cursor = side.cursor()
         cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
-        _begin_with_rows(cursor, "tasks_host", "nodes_node")
+        while not _begin_with_rows(cursor, "tasks_host", "nodes_node"):
+            side.rollback()
+            yield passed(0)
+        yield from wanted(scene, side.thread_id())
         yield passed(LOCKED)
         side.rollback()
         for _ in range(CLASHES):
@@ -196,8 +226,19 @@ def _become_read_only(scene: Scene) -> None:
         cursor.execute("SET GLOBAL read_only = 1")
 
 
-def _begin_with_rows(cursor: Any, *tables: str) -> None:
-    """Lock all rows of some tables, from the last to the first, as far as there is no clash."""
+def wanted(scene: Scene, thread: int) -> Steps:
+    """Wait until a transaction waits for the locks of a connection's."""
+    with scene.servers.mariadb.administer() as cursor:
+        for _ in range(WANTED):
+            yield passed(BETWEEN)
+            cursor.execute(_WAITING, [thread])
+            if cursor.fetchone()[0]:
+                return
+    raise StageError("nobody wanted the locked rows")
+
+
+def _begin_with_rows(cursor: Any, *tables: str) -> bool:
+    """Lock all rows of some tables, from the last to the first; whether there was no clash."""
     import MySQLdb
 
     try:
@@ -207,3 +248,5 @@ def _begin_with_rows(cursor: Any, *tables: str) -> None:
     except MySQLdb.OperationalError as error:
         if error.args[0] not in CLASHED:
             raise
+        return False
+    return True

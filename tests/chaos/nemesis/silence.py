@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from random import Random
 
-from tests.chaos.app import POINTS
+from hashworld.tasks import moves
 from tests.chaos.nemesis.plan import Steps
 from tests.chaos.nemesis.scene import Scene, Wait
 from tests.chaos.network import Links
-from tests.chaos.proxy import ANSWERS_LOST, CUT, REQUESTS_LOST
+from tests.chaos.proxy import ANSWERS_LOST, CUT, DROP, REQUESTS_LOST
 
 
 def kill_node(scene: Scene, name: str, dice: Random) -> Steps:
@@ -28,7 +28,7 @@ def freeze_node(scene: Scene, name: str, dice: Random) -> Steps:
 
 def freeze_node_at_a_point(scene: Scene, name: str, dice: Random) -> Steps:
     """As `freeze_node`, at one of the points between two steps of its work."""
-    yield from stopped_at_a_point(scene, name, dice)
+    yield from stopped_at_a_point(scene, name)
     yield from _thawed_when_rescued(scene, "freeze_node_at_a_point", name)
 
 
@@ -38,8 +38,9 @@ def cut_node_from_database(scene: Scene, name: str, dice: Random) -> Steps:
 
 
 def cut_node_off(scene: Scene, name: str, dice: Random) -> Steps:
-    """The same with the broker too."""
-    yield from _cut(scene, "cut_node_off", name, lambda links: links.set(CUT))
+    """The same with the broker too; or all of it is lost for good, and its connections with it."""
+    weather = dice.choice((CUT, DROP))
+    yield from _cut(scene, "cut_node_off", name, lambda links: links.set(weather))
 
 
 def lose_requests_of_node(scene: Scene, name: str, dice: Random) -> Steps:
@@ -52,10 +53,10 @@ def lose_answers_to_node(scene: Scene, name: str, dice: Random) -> Steps:
     yield from _cut(scene, "lose_answers_to_node", name, lambda links: links.set(ANSWERS_LOST))
 
 
-def stopped_at_a_point(scene: Scene, name: str, dice: Random) -> Steps:
-    """Have a node stop at a point of the dice's choice, running nothing that must not be lost."""
+def stopped_at_a_point(scene: Scene, name: str) -> Steps:
+    """Have a node stop at the point whose turn it is, running nothing that must not be lost."""
     file = scene.fleet.failpoint(name)
-    point = dice.choice(list(POINTS))
+    point = scene.next_point()
 
     def has_stopped() -> bool:
         node = scene.fleet[name]
@@ -87,13 +88,16 @@ def _thawed_when_rescued(scene: Scene, kind: str, name: str) -> Steps:
 
 
 def _cut(scene: Scene, kind: str, name: str, cut: Callable[[Links], None]) -> Steps:
+    task_id, url = yield from scene.hangs(name)
     yield from scene.stopped_at_work(name)
     links, node = scene.links(name), scene.fleet[name]
     silence = scene.silenced(kind, name)
+    scene.holding(silence, task_id, url)
     cut(links)
     node.thaw()
     try:
         yield from scene.rescued(silence)
     finally:
         links.heal()
+        moves.kill([task_id])
     yield from scene.heard_again(silence)

@@ -3,14 +3,18 @@
 A trigger does it, in the transaction of the decision, so no code of HashWorld has a part in it.
 """
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 from django.db import connection
 
 from hashworld.nodes.models import Leadership
 from hashworld.recurring.models import Cursor
+
+#: Two moments, the earlier one first.
+Span = tuple[datetime, datetime]
 
 
 class Decision(NamedTuple):
@@ -44,10 +48,11 @@ def install() -> None:
 
 
 def read() -> list[Decision]:
-    """All decisions, in the order in which they were made."""
+    """All decisions, in the order in which they were made; their slots are in UTC."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT task, slot, term, led FROM chaos_decision ORDER BY id")
-        return list(map(Decision._make, cursor.fetchall()))
+        rows = map(Decision._make, cursor.fetchall())
+        return [row._replace(slot=row.slot.replace(tzinfo=UTC)) for row in rows]
 
 
 def wrongs(decisions: Iterable[Decision]) -> list[str]:
@@ -61,3 +66,42 @@ def wrongs(decisions: Iterable[Decision]) -> list[str]:
             found.append(f"term {each.term} decided {each.slot} while {each.leading} led")
         last[each.task] = max(each.slot, last.get(each.task, each.slot))
     return found
+
+
+class Gap(NamedTuple):
+    """A time without a slot that was decided, less what of it nobody could have led."""
+
+    since: datetime
+    until: datetime
+    length: timedelta
+
+
+def gaps(slots: Iterable[datetime], run: Span, headless: Sequence[Span]) -> list[Gap]:
+    """The times of a run from slot to slot, from its begin until its end."""
+    began, ended = run
+    moments = [began, *(slot for slot in slots if began < slot < ended), ended]
+    return [
+        Gap(since, until, until - since - _common((since, until), headless))
+        for since, until in pairwise(moments)
+    ]
+
+
+def missing(found: Iterable[Gap], limit: timedelta) -> list[str]:
+    """Times without a slot that are longer than a failover may take.
+
+    A master decides the newest slot that has come, so the ones before it may be missing; but one
+    must stand within `limit` whatever happens.
+    """
+    return [
+        f"no slot was decided from {gap.since} to {gap.until}"
+        for gap in found
+        if gap.length > limit
+    ]
+
+
+def _common(span: Span, others: Iterable[Span]) -> timedelta:
+    """How much of a span is covered by others, which have nothing in common among themselves."""
+    none = timedelta()
+    return sum(
+        (max(none, min(span[1], until) - max(span[0], since)) for since, until in others), none
+    )

@@ -1,8 +1,9 @@
 """Which faults strike when: all of it by the seed, and never more than a cluster can bear."""
 
+from itertools import islice
 from random import Random
 
-from tests.chaos.nemesis.plan import MOST_SILENT, Company, Kind, Steps, counted, plan
+from tests.chaos.nemesis.plan import MOST_SILENT, Company, Kind, Steps, counted, in_turn, plan
 
 NODES = ("n1", "n2", "n3", "n4")
 
@@ -43,3 +44,11 @@ def test_who_strikes_everybody_strikes_alone_and_a_rescue_has_a_master() -> None
         companies = {each.kind.company for each in struck}
         assert Company.WHOLE not in companies or len(companies) == 1
         assert not {Company.RESCUE, Company.LEADER} <= companies
+
+
+def test_none_comes_twice_before_all_have_come_and_the_order_follows_from_the_seed() -> None:
+    drawn = list(islice(in_turn(NODES, Random(7)), 3 * len(NODES)))
+    for begin in range(0, len(drawn), len(NODES)):
+        assert sorted(drawn[begin : begin + len(NODES)]) == sorted(NODES)
+    assert drawn == list(islice(in_turn(NODES, Random(7)), 3 * len(NODES)))
+    assert drawn != list(islice(in_turn(NODES, Random(8)), 3 * len(NODES)))

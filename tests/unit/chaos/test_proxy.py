@@ -9,7 +9,17 @@ from time import monotonic
 
 import pytest
 
-from tests.chaos.proxy import ANSWERS_LOST, CUT, PASS, REFUSE, REQUESTS_LOST, Loop, Proxy, Weather
+from tests.chaos.proxy import (
+    ANSWERS_LOST,
+    CUT,
+    DROP,
+    PASS,
+    REFUSE,
+    REQUESTS_LOST,
+    Loop,
+    Proxy,
+    Weather,
+)
 from tests.conftest import WaitUntil
 from tests.services.service import comes_true
 
@@ -200,6 +210,66 @@ def test_a_link_may_lose_answers_alone(
     with pytest.raises(TimeoutError):
         ask(client, b" heard", SILENCE)
     wait_until(lambda: echo.heard == b"hello heard")
+
+
+def test_what_a_link_drops_never_comes_and_its_connection_is_torn_when_it_is_whole(
+    client: socket.socket, proxy: Proxy, echo: Echo, wait_until: WaitUntil
+) -> None:
+    proxy.set(DROP)
+    with pytest.raises(TimeoutError):
+        ask(client, b" lost", SILENCE)
+    assert (echo.heard, echo.open) == (b"hello", 1)
+    proxy.set(PASS)
+    with pytest.raises(ConnectionResetError):
+        listen(client)
+    wait_until(lambda: not echo.open)
+    with connected(proxy) as another:
+        assert ask(another, b" again") == b" again"
+    assert echo.heard == b"hello again"
+
+
+def test_what_was_held_when_a_link_began_to_drop_is_lost_too(
+    client: socket.socket, proxy: Proxy, echo: Echo, wait_until: WaitUntil
+) -> None:
+    proxy.set(CUT)
+    client.sendall(b" held")
+    proxy.set(DROP)
+    proxy.set(PASS)
+    wait_until(lambda: not echo.open)
+    assert echo.heard == b"hello"
+
+
+def test_not_even_the_end_of_a_client_crosses_a_link_that_drops(
+    client: socket.socket, proxy: Proxy, echo: Echo, wait_until: WaitUntil
+) -> None:
+    proxy.set(DROP)
+    client.close()
+    assert stays(lambda: echo.open == 1)
+    proxy.set(PASS)
+    wait_until(lambda: not echo.open)
+
+
+def test_a_server_may_be_left_with_a_connection_whose_client_is_gone(
+    client: socket.socket, proxy: Proxy, echo: Echo
+) -> None:
+    proxy.half_open(client_knows=True)
+    with pytest.raises(ConnectionResetError):
+        listen(client)
+    assert stays(lambda: echo.open == 1)
+    with connected(proxy) as another:
+        assert ask(another, b" again") == b" again"
+
+
+def test_a_client_may_be_left_with_a_connection_whose_server_is_gone(
+    client: socket.socket, proxy: Proxy, echo: Echo, wait_until: WaitUntil
+) -> None:
+    proxy.half_open(client_knows=False)
+    wait_until(lambda: not echo.open)
+    with pytest.raises(TimeoutError):
+        listen(client, SILENCE)
+    with pytest.raises(ConnectionResetError):
+        ask(client, b" anybody?")
+    assert echo.heard == b"hello"
 
 
 def test_a_reset_tears_what_is_open_and_welcomes_what_is_new(

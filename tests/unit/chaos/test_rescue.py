@@ -4,7 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.chaos.nemesis.rescue import Loss, Silence, false_rescues, percentile, rescues
+from tests.chaos.nemesis.rescue import (
+    Loss,
+    Silence,
+    TaskLoss,
+    false_rescues,
+    percentile,
+    rescues,
+    storms,
+)
 from tests.chaos.trace import Change
 from tests.chaos.verdict import INQUEUE, RUNNING, WAITING
 
@@ -42,6 +50,24 @@ def test_a_loss_of_a_silence_that_is_long_over_is_false(ended: float | None, fal
 def test_a_loss_of_who_was_never_heard_again_is_not_false() -> None:
     assert not false_rescues([Loss("first", after(12))], [], {"first": BEGAN}, GRACE)
     assert false_rescues([Loss("first", after(12))], [], {"first": after(13)}, GRACE)
+
+
+@pytest.mark.parametrize(
+    ("losses", "wrong"),
+    [
+        ([TaskLoss(1, "first", after(12)), TaskLoss(1, "first", after(24))], 0),
+        ([TaskLoss(1, "first", after(12)), TaskLoss(1, "first", after(23))], 1),
+        ([TaskLoss(1, "first", after(5)), TaskLoss(1, "first", after(0))], 1),
+        ([TaskLoss(1, "first", after(12)), TaskLoss(2, "first", after(13))], 0),
+        ([TaskLoss(1, "first", after(12)), TaskLoss(1, "second", after(13))], 0),
+        ([TaskLoss(1, "first", after(36)), TaskLoss(1, "first", after(37))], 0),
+    ],
+)
+def test_no_task_is_lost_twice_within_a_lease_time_while_links_come_and_go(
+    losses: list[TaskLoss], wrong: int
+) -> None:
+    flapping = Silence("flap", "n1", "first", BEGAN, ended=after(30))
+    assert len(storms(losses, [flapping], timedelta(seconds=12), GRACE)) == wrong
 
 
 def test_a_percentile_is_the_value_that_so_many_do_not_exceed() -> None:
