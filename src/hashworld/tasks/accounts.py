@@ -132,25 +132,46 @@ def count(target: State, moved: Iterable[tuple[int, int]], now: datetime) -> Non
 
 
 def _count(tallies: Sequence[Tally], now: datetime) -> None:
-    """Each job once; raises Overtaken when a guard does not hold."""
-    changes: dict[int, Counter[int]] = {}
+    """All jobs in one statement, which locks them in the order of their ids.
+
+    Raises Overtaken when a guard does not hold.
+    """
+    changes: dict[State, Counter[int]] = {}
     guards: dict[int, set[str]] = {}
     for target, moved, conditions in tallies:
+        # A column for those jobs of which nothing moves, but which have a guard.
+        changes.setdefault(target, Counter())
         for (job_id, state), number in Counter(moved).items():
-            amounts = changes.setdefault(job_id, Counter())
-            amounts[state] -= number
-            amounts[target] += number
+            changes.setdefault(State(state), Counter())[job_id] -= number
+            changes[target][job_id] += number
         for job_id, condition in conditions.items():
             guards.setdefault(job_id, set()).add(condition)
-    for job_id, amounts in sorted(changes.items()):
-        sets = [rows.more(COUNTERS[State(state)], number) for state, number in amounts.items()]
-        guard = " AND ".join(sorted(guards.get(job_id, ())))
-        if not rows.update(Job, [job_id], sets, guard) and guard:
-            raise Overtaken(f"job {job_id} was paused, resumed or killed meanwhile")
+    ids = sorted(guards.keys() | {job_id for amounts in changes.values() for job_id in amounts})
+    sets = [
+        rows.added(COUNTERS[state], {job_id: amounts[job_id] for job_id in ids})
+        for state, amounts in changes.items()
+        if ids
+    ]
+    if rows.update(Job, ids, sets, _guard(ids, guards)) < len(ids) and guards:
+        raise Overtaken("a job was paused, resumed or killed meanwhile")
     finish_jobs(_jobs(tallies, TERMINAL), now)
     again = "finished_at IS NOT NULL"
     waiting = _jobs(tallies, {State.WAITING})
     rows.update(Job, waiting, [rows.put("finished_at", None)], guard=again)
+
+
+def _guard(ids: Iterable[int], conditions: Mapping[int, Iterable[str]]) -> str:
+    """The condition on jobs' rows that each satisfies its own conditions."""
+    alike: dict[str, list[int]] = {}
+    for job_id in ids:
+        alike.setdefault(" AND ".join(sorted(conditions.get(job_id, ()))), []).append(job_id)
+    if len(alike) == 1:
+        return next(iter(alike))
+    parts = (
+        " AND ".join(filter(None, (rows.within("id", jobs)[0], condition)))
+        for condition, jobs in alike.items()
+    )
+    return f"({' OR '.join(f'({part})' for part in parts)})" if alike else ""
 
 
 def _jobs(tallies: Iterable[Tally], targets: Collection[State]) -> list[int]:

@@ -166,7 +166,7 @@ def _lease(node_id: int, *, scraps: bool) -> tuple[list[Lease], set[int]]:
     wanted = share(list(hosts), allowed, loads[node_id].room)
     found = frontier.due(wanted, queues, now)
     offered = [task for pair, tasks in found.items() for task in tasks[: wanted[pair]]]
-    due = _open(offered)
+    due, stopped = _open(offered)
     held = {host.id for host in hosts.values() if host.holder == node_id}
     hungry = _hungry(node_id, loads, len(due), open_hosts.values(), owners, now)
     more = any(len(tasks) > wanted[pair] for pair, tasks in found.items())
@@ -185,7 +185,7 @@ def _lease(node_id: int, *, scraps: bool) -> tuple[list[Lease], set[int]]:
     left = {task.task_id for task in due}.difference(*(portion.task_ids for portion in chosen))
     gone = {task.task_id for task in offered} - left
     began = monotonic()
-    leases = moves.lease(node, chosen, _firsts(queues, found, gone, now))
+    leases = moves.lease(node, chosen, _firsts(queues, found, gone, now), stopped)
     if monotonic() > began + TOO_SLOW * start_time().total_seconds():
         _stamp(leases)
     return leases, hungry
@@ -214,12 +214,15 @@ def _firsts(
     return {queues[pair]: dues[id_] if id_ else later.get(pair) for pair, id_ in first.items()}
 
 
-def _open(due: list[Due]) -> list[Due]:
-    """The tasks without those of jobs that are held back, which are found this once only."""
+def _open(due: list[Due]) -> tuple[list[Due], set[int]]:
+    """The tasks without those of jobs that are held back, which are found this once only.
+
+    And the ids of these jobs: who commits makes sure that they still are.
+    """
     held = parking.held({task.job_id for task in due})
     if held:
         parking.park([task.task_id for task in due if task.job_id in held])
-    return [task for task in due if task.job_id not in held]
+    return [task for task in due if task.job_id not in held], held
 
 
 def _locked(node: Node, host_ids: set[int]) -> dict[int, OpenHost]:

@@ -7,7 +7,7 @@ from it: leases, hosts, queues, counters. Who is not among the moved has lost th
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -55,12 +55,16 @@ class _NotAll(Exception):
 
 @retried
 def lease(
-    node: Node, portions: Iterable[Portion], firsts: Mapping[frontier.Queue, Any] | None = None
+    node: Node,
+    portions: Iterable[Portion],
+    firsts: Mapping[frontier.Queue, Any] | None = None,
+    held: Collection[int] = (),
 ) -> list[Lease]:
     """Put due tasks under new leases of `node`, of each portion those that are still waiting.
 
     The caller holds the rows of their hosts, which are the node's or nobody's; they become the
-    node's. `firsts` says when the first of what is left in their queues is due. A lease must be
+    node's. `firsts` says when the first of what is left in their queues is due; `held` are the jobs
+    whose tasks were found and parked, for they are paused or about to end. A lease must be
     started before it expires, which is soon: what is only queued is taken back at no cost.
     """
     now = clock.now()
@@ -71,9 +75,10 @@ def lease(
         rows.update(Host, out, [rows.added("out", out), rows.put("holder_id", node.pk)])
     frontier.advance(firsts or {})
     frontier.derive({*out, *(queue.host_id for queue in firsts or ())})
-    # Whoever paused or killed a job must not see anything of it leased afterwards.
+    # Whoever paused or killed a job must not see anything of it leased afterwards, and what was
+    # parked of one that was resumed since would wait where nobody looks for it.
     jobs = [task.job_id for task in taken]
-    guards = dict.fromkeys(jobs, parking.NOT_HELD)
+    guards = dict.fromkeys(jobs, parking.NOT_HELD) | dict.fromkeys(held, parking.HELD)
     from_waiting = [(job_id, int(State.WAITING)) for job_id in jobs]
     accounts.conclude([Tally(State.INQUEUE, from_waiting, guards)], now)
     return [new for new, tasks in made if tasks]

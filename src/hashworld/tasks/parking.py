@@ -17,6 +17,8 @@ from hashworld.transaction import Overtaken, retried
 CHUNK = 1000
 #: The condition in SQL on a job's row that its tasks may be given out.
 NOT_HELD = f"paused = 0 AND wanted NOT IN ('{Wanted.KILL.value}', '{Wanted.DELETE.value}')"
+#: The condition that they may not.
+HELD = f"NOT ({NOT_HELD})"
 _WAITING = f"state = {int(State.WAITING)}"
 
 

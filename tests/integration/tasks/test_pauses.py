@@ -128,6 +128,33 @@ def test_a_chunk_of_a_pause_that_was_ended_meanwhile_is_taken_back(
     world.check_books()
 
 
+def test_what_is_parked_of_a_job_that_is_resumed_meanwhile_is_not_forgotten(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, other = world.hand_in(*world.pages(3)), world.hand_in(*world.pages(2))
+    pauses.pause_job(job.pk)
+    park, calls = parking.park, []
+
+    def resume_meanwhile(ids: list[int]) -> int:
+        calls.append(ids)
+        if len(calls) == 1:
+            # Another process resumes the job, and has passed over these tasks already; it goes
+            # with the transaction that it ends.
+            Job.objects.filter(pk=job.pk).update(paused=False, parked_to=None)
+        return park(ids)
+
+    monkeypatch.setattr(parking, "park", resume_meanwhile)
+    world.give()
+    assert len(calls) == 2
+    assert len(world.out(other)) == 2
+    pauses.resume_job(job.pk)
+    pursuit.carry_out_all()
+    assert lanes(job) == {Priority.NORMAL}
+    world.give()
+    assert len(world.out(job)) == 3
+    world.check_books()
+
+
 BACK: dict[str, Callable[[Job], object]] = {
     "release": lambda job: moves.release([world.out(job)[0].lease_id or 0]),
     "rescue": lambda job: moves.rescue([world.out(job)[0].lease_id or 0]),
