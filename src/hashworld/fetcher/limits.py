@@ -8,22 +8,59 @@ MIB = 1024 * KIB
 
 _MAY_BE_ZERO = frozenset({"min_rate", "max_encodings", "max_redirects", "min_interval"})
 
+#: The most that each limit may be set to. One that is beyond reason is none: a job's owner must
+#: not take a node's memory, or a place on it for days. Headers stay below libcurl's own bounds
+#: (300 KiB and 5,000 lines), so that it is always ours that ends a fetch.
+MOST: dict[str, int | float] = {
+    "connect_timeout": 300.0,
+    "first_byte_timeout": 300.0,
+    "total_timeout": 3600.0,
+    "min_rate": float(1024 * MIB),
+    "min_rate_window": 600.0,
+    "max_body": 512 * MIB,
+    "max_decoded": 512 * MIB,
+    "max_ratio": 10_000.0,
+    "max_encodings": 5,
+    "max_header_bytes": 256 * KIB,
+    "max_header_lines": 1000,
+    "max_redirects": 20,
+    "max_connections": 1000,
+    "min_interval": 86_400.0,
+}
+
+
+class LimitError(ValueError):
+    """A limit that cannot be used; names the field and the reason."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field} {reason}")
+        self.field = field
+        self.reason = reason
+
 
 def _check(limits: object) -> None:
     for field in fields(limits):  # type: ignore[arg-type]
         value = getattr(limits, field.name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-            raise ValueError(f"{field.name} must be a number, not {value!r}")
-        if field.type is int and not isinstance(value, int):
-            raise ValueError(f"{field.name} must be a whole number, not {value!r}")
-        if value < 0 or (value == 0 and field.name not in _MAY_BE_ZERO):
-            least = "0 or more" if field.name in _MAY_BE_ZERO else "more than 0"
-            raise ValueError(f"{field.name} must be {least}, not {value!r}")
+        if reason := _fault(field.name, value, whole=field.type is int):
+            raise LimitError(field.name, f"{reason}, not {value!r:.60}")
+
+
+def _fault(name: str, value: object, *, whole: bool) -> str:
+    """What the value must be and is not."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "must be a number"
+    if isinstance(value, float) and not isfinite(value):
+        return "must be a number"
+    if whole and not isinstance(value, int):
+        return "must be a whole number"
+    if value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
+        return "must be 0 or more" if name in _MAY_BE_ZERO else "must be more than 0"
+    return f"must be at most {MOST[name]:.15g}" if value > MOST[name] else ""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """The bounds of one fetch. Times are seconds, sizes bytes. Raises ValueError naming a field."""
+    """The bounds of one fetch. Times are seconds, sizes bytes. Raises LimitError naming a field."""
 
     connect_timeout: float = 5.0
     """Name lookup, TCP and TLS of one hop."""
@@ -54,7 +91,7 @@ class FetchLimits:
 
 @dataclass(frozen=True, slots=True)
 class HostLimits:
-    """How one host is to be treated. Raises ValueError naming a field."""
+    """How one host is to be treated. Raises LimitError naming a field."""
 
     max_connections: int = 8
     """Requests under way at once."""

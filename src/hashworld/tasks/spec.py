@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hashworld.fetcher.exchange import check_headers
-from hashworld.fetcher.limits import FetchLimits
+from hashworld.fetcher.limits import FetchLimits, LimitError
 from hashworld.tasks.errors import InvalidInput
-from hashworld.tasks.models import Duplicates, Job, Priority
+from hashworld.tasks.models import Duplicates, Priority
 
 #: NUL and halves of surrogate pairs, which no database takes.
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
@@ -87,13 +87,8 @@ def fetch_limits(changes: Mapping[str, Any]) -> FetchLimits:
         _require(f"limits.{name}", number, "must be a number")
     try:
         return FetchLimits(**changes)
-    except ValueError as error:
-        raise InvalidInput("limits", str(error)) from error
-
-
-def request_headers(job: Job) -> tuple[tuple[str, str], ...]:
-    """A job's request headers as the engine takes them."""
-    return tuple(job.headers.items())
+    except LimitError as error:
+        raise InvalidInput(f"limits.{error.field}", error.reason) from error
 
 
 def _check_tags(tags: tuple[str, ...]) -> None:

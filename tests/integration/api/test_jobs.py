@@ -54,6 +54,16 @@ def test_a_job_in_one_document(client: Client, alice: User) -> None:
     )
 
 
+def test_limits_that_are_counts_are_taken_as_whole_numbers(client: Client) -> None:
+    limits = {"max_body": 1_000_000, "max_redirects": 2, "total_timeout": 7.5}
+    document = json.dumps({"urls": URLS, "limits": limits}).encode()
+    answer = post(client, document, "application/json")
+    assert answer.status_code == 201
+    kept = Job.objects.get(pk=answer.json()["job"]["id"]).limits
+    assert kept == limits
+    assert [type(value) for value in kept.values()] == [int, int, float]
+
+
 @pytest.mark.parametrize(
     ("kind", "data"),
     [
@@ -113,6 +123,13 @@ BAD: list[tuple[str, bytes, dict[str, str], int, str]] = [
         {},
         422,
         "limits.x",
+    ),
+    (
+        "application/json",
+        b'{"urls": ["https://e.example/"], "limits": {"max_body": 100000000000}}',
+        {},
+        422,
+        "limits.max_body",
     ),
     ("application/json", b'{"urls": ["https://e.example/"], "body": "x"}', {}, 422, "body"),
 ]

@@ -68,9 +68,11 @@ def test_what_is_within_the_bounds_is_taken(options: dict[str, Any]) -> None:
         ("limits.speed", {"limits": {"speed": 5}}),
         ("limits.total_timeout", {"limits": {"total_timeout": "5"}}),
         ("limits.total_timeout", {"limits": {"total_timeout": True}}),
-        ("limits", {"limits": {"total_timeout": -5}}),
-        ("limits", {"limits": {"max_body": 1.5}}),
-        ("limits", {"limits": {"total_timeout": float("nan")}}),
+        ("limits.total_timeout", {"limits": {"total_timeout": -5}}),
+        ("limits.max_body", {"limits": {"max_body": 1.5}}),
+        ("limits.total_timeout", {"limits": {"total_timeout": float("nan")}}),
+        ("limits.total_timeout", {"limits": {"total_timeout": 1e6}}),
+        ("limits.max_body", {"limits": {"max_body": 10**11}}),
     ],
 )
 def test_what_cannot_be_used_is_told_by_its_name(field: str, options: dict[str, Any]) -> None:
@@ -84,6 +86,11 @@ def test_what_cannot_be_used_is_told_by_its_name(field: str, options: dict[str, 
 def test_an_unknown_limit_is_answered_with_the_known_ones() -> None:
     with pytest.raises(InvalidInput, match=r"total_timeout.*max_redirects"):
         fetch_limits({"speed": 5})
+
+
+def test_a_limit_beyond_its_maximum_is_answered_with_that() -> None:
+    with pytest.raises(InvalidInput, match="max_body: must be at most 536870912, not 1"):
+        fetch_limits({"max_body": 10**11})
 
 
 def test_a_limit_that_is_not_changed_is_the_engines() -> None:

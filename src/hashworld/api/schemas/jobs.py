@@ -86,7 +86,9 @@ class JobIn(JobOptions):
 
     urls: Annotated[list[Annotated[str, Field(max_length=8192)]], Field(min_length=1)]
     headers: dict[str, str] = Field(default_factory=dict)
-    limits: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
+    limits: dict[str, int | Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        default_factory=dict
+    )
     body: str | None = Field(None, description="Sent with POST, as UTF-8.")
 
 
