@@ -34,7 +34,7 @@ POINTS = {
     "fetched, not handed over": ("hashworld.tasks.runner:finish", AFTER),
     "body kept, not named": ("hashworld.tasks.content.packs:PackStore.keep", AFTER),
     "recorded, not committed": ("hashworld.tasks.moves:finish", AFTER),
-    "committed, not told": ("hashworld.tasks.writer:_record", AFTER),
+    "committed, not told": ("hashworld.tasks.writer:record", AFTER),
     "renewed, not noted": ("hashworld.tasks.renewal:Renewer._renew", AFTER),
 }
 

@@ -50,6 +50,11 @@ class Ended:
         """The lease that it ran under."""
         return self.task.lease_id or 0
 
+    @property
+    def pair(self) -> tuple[int, int]:
+        """The lease's id and the task's: what the fence goes by."""
+        return self.lease_id, self.task_id
+
 
 _COLUMNS = (
     "task_id number lease_id node_id started_at finished_at status error detail final_url"

@@ -63,9 +63,9 @@ def lease(
     """Put due tasks under new leases of `node`, of each portion those that are still waiting.
 
     The caller holds the rows of their hosts, which are the node's or nobody's; they become the
-    node's. `firsts` says when the first of what is left in their queues is due; `held` are the jobs
-    whose tasks were found and parked, for they are paused or about to end. A lease must be
-    started before it expires, which is soon: what is only queued is taken back at no cost.
+    node's. `firsts` says when the first of what is left in their queues is due, `held` which jobs
+    had tasks parked. A lease must be started before it expires, which is soon: what is only queued
+    is taken back at no cost.
     """
     now = clock.now()
     made = [_lease(node, portion, now) for portion in portions]
@@ -75,7 +75,7 @@ def lease(
         rows.update(Host, out, [rows.added("out", out), rows.put("holder_id", node.pk)])
     frontier.advance(firsts or {})
     frontier.derive({*out, *(queue.host_id for queue in firsts or ())})
-    # Whoever paused or killed a job must not see anything of it leased afterwards, and what was
+    # Whoever paused or killed a job must not see anything of it leased afterwards; and what was
     # parked of one that was resumed since would wait where nobody looks for it.
     jobs = [task.job_id for task in taken]
     guards = dict.fromkeys(jobs, parking.NOT_HELD) | dict.fromkeys(held, parking.HELD)
@@ -123,12 +123,12 @@ def start(lease_id: int, incarnation: str) -> list[Started]:
 
 
 @retried
-def finish(ended: Sequence[Ended], now: datetime) -> set[int]:
+def finish(ended: Sequence[Ended], now: datetime) -> set[tuple[int, int]]:
     """Record ended tries: attempts, contents' references and states, in one transaction.
 
-    A try whose lease is no longer its task's is dropped; the ids of the others are returned.
+    A try whose lease is no longer its task's is dropped; (lease id, task id) of the others.
     """
-    tries = {(end.task_id, end.lease_id): end for end in ended}
+    tries = {end.pair: end for end in ended}
     back: list[Moved] = []
     tallies: list[Tally] = []
     for verb in (Verb.SUCCEED, Verb.FAIL, Verb.RETRY_LATER):
@@ -145,7 +145,7 @@ def finish(ended: Sequence[Ended], now: datetime) -> set[int]:
         record(told, now)
         back += moved
     accounts.conclude(tallies, now, back)
-    return {task.id for task in back}
+    return {(task.lease_id or 0, task.id) for task in back}
 
 
 def _end(verb: Verb, told: Sequence[Ended], now: datetime) -> list[Ended]:
@@ -243,12 +243,8 @@ def _kill(task_ids: Sequence[int], asked_at: datetime | None = None) -> int:
     running = [task for task in moved if task.state == State.RUNNING]
     others = [task for task in moved if task.state != State.RUNNING]
     leases = [task.lease_id for task in running if task.lease_id]
-    lost(
-        running,
-        dict(Lease.objects.filter(pk__in=leases).values_list("pk", "node_id")),
-        now,
-        "killed",
-    )
+    nodes = dict(Lease.objects.filter(pk__in=leases).values_list("pk", "node_id"))
+    lost(running, nodes, now, "killed")
     kills.ask(running, asked_at or now)
     end = [NOT_WAITING, rows.put("error", "killed"), rows.put("finished_at", rows.stamp(now))]
     write(Verb.KILL, ids(running), *end, ("attempts = attempts + 1", []))

@@ -31,6 +31,8 @@ FLUSH_ROWS = 500
 FLUSH_SECONDS = 0.5
 #: The pause after a database or a disk that failed.
 FAILED_SECONDS = 1.0
+#: What passes: the same may be written once the database or the disk is back.
+PASSING = (OperationalError, InterfaceError, OSError)
 
 
 class Writer:
@@ -96,7 +98,7 @@ class Writer:
             self._wake.clear()
             try:
                 self.run_once()
-            except (DatabaseError, InterfaceError, OSError) as error:
+            except PASSING as error:
                 log.warning("could not write; trying again", error=str(error))
                 connection.close()
                 Event().wait(FAILED_SECONDS)
@@ -119,17 +121,12 @@ class Writer:
         if not batch:
             return
         self._holdings.ending(ended.lease_id for ended in batch)
+        left = list(batch)
         try:
-            recorded = self._record(batch)
-        except (OperationalError, InterfaceError, OSError):
-            self._ended.extendleft(reversed(batch))
+            self._record(left)
+        except PASSING:
+            self._ended.extendleft(reversed(left))
             raise
-        if len(recorded) < len(batch):
-            log.warning("results refused by the fence", refused=len(batch) - len(recorded))
-            # Some may have been killed: that their results came is as good as a cut.
-            refused = (ended for ended in batch if ended.task_id not in recorded)
-            self._cut.extend((ended.lease_id, ended.task_id) for ended in refused)
-        self._holdings.done((ended.lease_id, ended.task_id) for ended in batch)
         self._holdings.ending(())
         self._freed()
         self._wake_if_worth_it()
@@ -143,7 +140,7 @@ class Writer:
             kills.confirm(pairs, clock.now())
             for chunk in rows.chunks(sorted(pairs), FLUSH_ROWS):
                 moves.give_back(chunk)
-        except (DatabaseError, InterfaceError):
+        except PASSING:
             self._cut.extend(pairs)
             raise
         self._holdings.done(pairs)
@@ -158,26 +155,43 @@ class Writer:
         loose = lease_ids.difference(self._holdings.leases())
         try:
             moves.release(sorted(ours.filter(pk__in=loose).values_list("pk", flat=True)))
-        except (DatabaseError, InterfaceError):
+        except PASSING:
             self._to_release.extend(lease_ids)
             raise
 
-    def _record(self, batch: list[Ended]) -> set[int]:
+    def _record(self, left: list[Ended]) -> None:
+        """Record ends, and take those out of `left` that are recorded or refused for good."""
         try:
-            return self._keep_and_record(batch)
-        except (OperationalError, InterfaceError):
+            self._settle(left, self._keep_and_record(left))
+        except PASSING:
             raise
         except (DatabaseError, ValueError):  # the second for text that cannot be encoded
-            if len(batch) > 1:
-                # One row that the database refuses must not hold up the others.
-                return set().union(*(self._record([ended]) for ended in batch))
-            log.exception("a try could not be recorded as it is", task=batch[0].task_id)
-            return _record([_plain(batch[0])], [], self._node.pk)
+            # One row that the database refuses must not hold up the others.
+            while left:
+                self._settle(left[:1], self._record_alone(left[0]))
+                del left[0]
 
-    def _keep_and_record(self, batch: Sequence[Ended]) -> set[int]:
+    def _record_alone(self, ended: Ended) -> set[tuple[int, int]]:
+        try:
+            return self._keep_and_record([ended])
+        except PASSING:
+            raise
+        except (DatabaseError, ValueError):
+            log.exception("a try could not be recorded as it is", task=ended.task_id)
+            return record([_plain(ended)], [], self._node.pk)
+
+    def _settle(self, batch: Sequence[Ended], recorded: Collection[tuple[int, int]]) -> None:
+        """Let go of what is written; what the fence refused leaves nothing."""
+        if refused := [ended.pair for ended in batch if ended.pair not in recorded]:
+            log.warning("results refused by the fence", refused=len(refused))
+            # Some may have been killed: that their results came is as good as a cut.
+            self._cut.extend(refused)
+        self._holdings.done(ended.pair for ended in batch)
+
+    def _keep_and_record(self, batch: Sequence[Ended]) -> set[tuple[int, int]]:
         while True:
             try:
-                return _record(batch, self._keep(batch), self._node.pk)
+                return record(batch, self._keep(batch), self._node.pk)
             except _Freed:
                 log.info("a body was freed before it could be named; it is kept anew")
 
@@ -193,8 +207,8 @@ class _Freed(Exception):
 
 
 @retried
-def _record(batch: Sequence[Ended], places: Sequence[Place], node_id: int) -> set[int]:
-    """Contents, attempts and states of one set, in one transaction; the tasks recorded."""
+def record(batch: Sequence[Ended], places: Sequence[Place], node_id: int) -> set[tuple[int, int]]:
+    """Contents, attempts and states of one set, in one transaction; the pairs recorded."""
     now = clock.now()
     made = content.register(places, now)
     ids = made | content.hold({e.sha256 for e in batch if e.sha256} - made.keys())
@@ -206,18 +220,21 @@ def _record(batch: Sequence[Ended], places: Sequence[Place], node_id: int) -> se
     recorded = moves.finish(batch, now)
     kept = [place for place in places if place.sha256 in made]
     counts.add(now, _counts(batch, recorded, node_id, kept))
-    if refused := {e.content_id for e in batch if e.task_id not in recorded and e.content_id}:
+    if refused := {e.content_id for e in batch if e.pair not in recorded and e.content_id}:
         freeing.free(refused, now)
     return recorded
 
 
 def _counts(
-    batch: Sequence[Ended], recorded: Collection[int], node_id: int, kept: Sequence[Place]
+    batch: Sequence[Ended],
+    recorded: Collection[tuple[int, int]],
+    node_id: int,
+    kept: Sequence[Place],
 ) -> list[Count]:
     tries = [
         Count(node_id, ended.error or counts.SUCCEEDED, 1, ended.received, ended.seconds)
         for ended in batch
-        if ended.task_id in recorded
+        if ended.pair in recorded
     ]
     stored = sum(place.stored for place in kept)
     others = (

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 
 from hashworld.nodes.models import Node
 from hashworld.tasks import content, counts, moves
+from hashworld.tasks.attempts import Ended
 from hashworld.tasks.content import Place
 from hashworld.tasks.content.packs import PackStore
 from hashworld.tasks.models import Attempt, Content, Job, Kill, Lease, Minute, Task
@@ -192,6 +193,49 @@ def test_what_could_not_be_written_is_kept_in_its_order(
     assert {task.state for task in Task.objects.all()} == {State.SUCCEED}
 
 
+def test_what_is_recorded_one_by_one_is_not_recorded_again_after_a_failure(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, tasks = running(desk, 3)
+    ends = [fetched(task) for task in tasks]
+    ends[1].received = -1  # refused by the database, so that each is written alone
+    keep = desk.writer._keep
+
+    def gone_at_the_last(batch: Sequence[Ended]) -> list[Place]:
+        if [ended.task_id for ended in batch] == [tasks[2].pk]:
+            raise OperationalError(2006, "server has gone away")
+        return keep(batch)
+
+    desk.writer.put(ends)
+    with monkeypatch.context() as away:
+        away.setattr(desk.writer, "_keep", gone_at_the_last)
+        with pytest.raises(OperationalError):
+            desk.turn()
+    assert [ended.task_id for ended in desk.writer._ended] == [tasks[2].pk]
+    assert len(desk.holdings) == 1
+    desk.turn()
+    counted = dict(Minute.objects.values_list("kind", "number"))
+    assert counted == {"succeeded": 2, "internal": 1, "kept": 1}
+    world.check_books()
+
+
+def test_of_two_results_of_a_task_that_of_its_lease_counts_alone(desk: Desk) -> None:
+    _, [task] = running(desk)
+    stale = fetched(task, b"stale")
+    moves.rescue([task.lease_id or 0])
+    world.let_come_due()
+    desk.hold(*world.run())
+    task.refresh_from_db()
+    desk.writer.put([stale, fetched(task, b"fresh")])
+    desk.turn()
+    task.refresh_from_db()
+    assert content_of(desk, task) == b"fresh"
+    counted = dict(Minute.objects.values_list("kind", "number"))
+    assert (counted["succeeded"], counted["fenced"]) == (1, 1)
+    assert len(desk.holdings) == 0
+    world.check_books()
+
+
 def test_a_result_of_a_lease_let_go_still_counts_if_nobody_took_it_back(desk: Desk) -> None:
     _, [task] = running(desk)
     desk.writer.put([fetched(task)])
@@ -298,11 +342,14 @@ def test_the_thread_ends_with_nothing_left_unwritten(desk: Desk) -> None:
     assert job.succeed == 3
 
 
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("oops"), IntegrityError(1062, "Duplicate entry")]
+)
 def test_a_node_whose_writer_fails_for_another_reason_stops(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail() -> None:
-        raise ZeroDivisionError("oops")
+        raise error
 
     monkeypatch.setattr(desk.writer, "_flush", fail)
     desk.writer.start()

@@ -117,7 +117,8 @@ def end(task: Task, verb: Verb = Verb.SUCCEED, **columns: Any) -> Ended:
 
 
 def finish(*ends: Ended) -> set[int]:
-    return moves.finish(ends, clock.now())
+    """Record ends; the ids of the tasks whose ends count."""
+    return {task_id for _, task_id in moves.finish(ends, clock.now())}
 
 
 def expire(*leases: Lease) -> None:
