@@ -35,4 +35,4 @@ def _empty(test: Any) -> None:
 def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher, "nudge", lambda node_id=None: None)
     # What a test rolls back leaves its ids to the next.
-    requests.options.cache_clear()
+    requests.forget()

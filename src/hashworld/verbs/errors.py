@@ -12,6 +12,7 @@ VerbError
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hashworld.fetcher.limits import LimitError
 from hashworld.nodes.errors import InvalidValue, NoAnswer, UnknownNode
 from hashworld.tasks.errors import (
     ContentDamaged,
@@ -74,7 +75,7 @@ def translated() -> Iterator[None]:
         if error.field == _RECURRING:
             raise NotFound(f"{error.reason}.") from error
         raise Invalid(error.field, error.reason) from error
-    except InvalidValue as error:
+    except (InvalidValue, LimitError) as error:
         raise Invalid(error.field, error.reason) from error
     except UnknownNode as error:
         raise NotFound(f"{error}.") from error

@@ -1,10 +1,11 @@
 """Hosts: find, look at, change what may be asked of them, pause and resume."""
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 
+from hashworld.fetcher.limits import HostLimits
 from hashworld.tasks import frontier, pauses
 from hashworld.tasks.models import Host
 from hashworld.transaction import retried
@@ -16,9 +17,6 @@ from hashworld.verbs.rights import Scope, verb
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-MOST_CONNECTIONS = 1000
-#: A day, in seconds.
-LONGEST_INTERVAL = 86_400
 #: Sorts after all that a host's name is written with, in binary and in Unicode collations.
 LAST = "\u4e00"
 
@@ -81,23 +79,21 @@ def change(
 ) -> Host:
     """Change a host's limits: connections at once, and seconds between the starts of fetches."""
     rights.require(user, rights.CHANGE_HOST, "change hosts")
-    if max_connections is not None and not 1 <= max_connections <= MOST_CONNECTIONS:
-        raise Invalid("max_connections", f"must be from 1 to {MOST_CONNECTIONS}")
-    if min_interval is not None and not 0 <= min_interval <= LONGEST_INTERVAL:
-        raise Invalid("min_interval", f"must be from 0 to {LONGEST_INTERVAL} seconds")
-    changed = _limit(_host(name).pk, max_connections, min_interval)
+    asked = {"max_connections": max_connections, "min_interval": min_interval}
+    wanted: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
+    with translated():
+        HostLimits(**wanted)
+    changed = _limit(_host(name).pk, wanted)
     limits = f"{changed.max_connections} connections, {changed.min_interval:g} s"
     audit.note(user, "change host", f"host {changed.name}: {limits}", reason=reason)
     return changed
 
 
 @retried
-def _limit(host_id: int, max_connections: int | None, min_interval: float | None) -> Host:
+def _limit(host_id: int, wanted: Mapping[str, Any]) -> Host:
     host = Host.objects.select_for_update().get(pk=host_id)
-    if max_connections is not None:
-        host.max_connections = max_connections
-    if min_interval is not None:
-        host.min_interval = min_interval
+    for name, value in wanted.items():
+        setattr(host, name, value)
     host.save(update_fields=("max_connections", "min_interval", "ahead"))
     frontier.derive([host.pk])
     return host

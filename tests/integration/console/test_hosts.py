@@ -44,6 +44,27 @@ def test_the_form_writes_the_limits_and_nothing_else(as_member: As, job: Job) ->
     assert not ready()
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"min_interval": "-1"}, "Must be 0 or more, not -1.0."),
+        ({"min_interval": "86401"}, "Must be at most 86400, not 86401.0."),
+        ({"max_connections": "0"}, "Must be more than 0, not 0."),
+        ({"max_connections": "1001"}, "Must be at most 1000, not 1001."),
+    ],
+)
+def test_the_form_refuses_limits_that_no_node_could_fetch_under(
+    as_member: As, job: Job, change: dict[str, str], told: str
+) -> None:
+    host = Host.objects.get()
+    form = {"max_connections": "2", "min_interval": "0.5", "pause_reason": "", **change}
+    page = as_member("operator").post(reverse("admin:tasks_host_change", args=[host.pk]), form)
+    assert page.status_code == 200
+    assert page.context["errors"] == [[told]]
+    same = Host.objects.get()
+    assert (same.max_connections, same.min_interval) == (host.max_connections, host.min_interval)
+
+
 def test_a_host_is_found_by_the_beginning_of_its_name(as_member: As, job: Job) -> None:
     viewer = as_member("viewer")
     for query, number in (("exam", 1), ("EXAMPLE.com", 1), ("ample", 0)):

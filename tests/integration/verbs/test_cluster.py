@@ -100,7 +100,13 @@ def test_an_operator_pauses_and_limits_hosts(operator: User, hers: Job) -> None:
 
 @pytest.mark.parametrize(
     ("limits", "field"),
-    [({"max_connections": 0}, "max_connections"), ({"min_interval": -1.0}, "min_interval")],
+    [
+        ({"max_connections": 0}, "max_connections"),
+        ({"max_connections": 1001}, "max_connections"),
+        ({"min_interval": -1.0}, "min_interval"),
+        ({"min_interval": 86_401.0}, "min_interval"),
+        ({"min_interval": float("nan")}, "min_interval"),
+    ],
 )
 def test_limits_out_of_range_are_refused(
     operator: User, hers: Job, limits: dict[str, Any], field: str

@@ -7,6 +7,7 @@ from ninja import Schema
 from pydantic import Field
 
 from hashworld.api.schemas.words import In, Reason
+from hashworld.fetcher.limits import MOST
 from hashworld.tasks.models import Host
 from hashworld.verbs.nodes import Seen
 
@@ -41,8 +42,8 @@ class HostPage(Schema):
 class HostIn(In):
     """What changes in a host's limits."""
 
-    max_connections: Annotated[int, Field(ge=1, le=1000)] | None = None
-    min_interval: Annotated[float, Field(ge=0, le=86_400)] | None = None
+    max_connections: Annotated[int, Field(ge=1, le=MOST["max_connections"])] | None = None
+    min_interval: Annotated[float, Field(ge=0, le=MOST["min_interval"])] | None = None
     reason: Reason = ""
 
 

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 
+from hashworld.fetcher.limits import HostLimits, LimitError
 from hashworld.nodes.models import Node
 from hashworld.tasks.models.columns import reference
 
@@ -45,6 +47,14 @@ class Host(models.Model):
         """Keep `ahead` in step with the limits."""
         self.ahead = ahead(self.max_connections, self.min_interval)
         super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        """Refuse limits that no node could fetch under; forms call this."""
+        try:
+            HostLimits(self.max_connections, self.min_interval)
+        except LimitError as error:
+            reason = f"{error.reason[:1].upper()}{error.reason[1:]}."
+            raise ValidationError({error.field: reason}) from error
 
 
 class Lane(models.Model):
