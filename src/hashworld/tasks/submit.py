@@ -91,8 +91,7 @@ def namespaced(key: str | None, owner: "User | None") -> str | None:
 
 def abandon_stale(now: datetime) -> int:
     """Take down the jobs of submissions that were cut off; the number of jobs."""
-    stale = Job.objects.filter(finished_at=None, sealed_at=None, touched_at__lt=now - ABANDONED)
-    jobs = list(stale.values_list("id", flat=True)[:100])
+    jobs = list(Job.objects.cut_off(now - ABANDONED).values_list("id", flat=True)[:100])
     for job_id in jobs:
         _take_down(job_id)
     return len(jobs)

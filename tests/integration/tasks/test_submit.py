@@ -81,7 +81,19 @@ def test_the_job_and_its_tasks_are_as_they_were_asked_for() -> None:
     assert (task.url, task.state, task.lane) == (URL, State.WAITING, lane)
     assert task.due_at == job.created_at
     assert task.url_hash == url_hash("HTTP://A.example:80/#top")
-    assert list(Task.objects.of_url(task.url_hash)) == [task]
+
+
+def test_cut_off_submissions_are_found_without_reading_all_that_runs() -> None:
+    now = clock.now()
+    old = {"created_at": now, "touched_at": now - 2 * ABANDONED}
+    Job.objects.bulk_create(Job(sealed_at=now, **old) for _ in range(500))
+    stale = Job.objects.create(**old)
+    Job.objects.create(created_at=now, touched_at=now)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE TABLE tasks_job" if connection.vendor == "mysql" else "ANALYZE")
+    found = Job.objects.cut_off(now - ABANDONED)
+    assert list(found) == [stale]
+    assert "job_unsealed" in found.explain()
 
 
 def test_a_repeat_with_the_same_key_is_the_same_job() -> None:

@@ -1,5 +1,6 @@
 """Jobs: what was handed in, and how far it is."""
 
+from datetime import datetime
 from typing import Self
 
 from django.conf import settings
@@ -38,6 +39,13 @@ class JobQuerySet(models.QuerySet["Job"]):
     def running(self) -> Self:
         """Jobs that still have something to do."""
         return self.filter(finished_at=None)
+
+    def cut_off(self, before: datetime) -> Self:
+        """Jobs whose submission has made no progress since, by the index that finds them.
+
+        None is finished; to ask for that too would offer the index of all that are not.
+        """
+        return self.filter(sealed_at=None, touched_at__lt=before).order_by()
 
     def pursued(self) -> list[int]:
         """The ids of jobs of which something was asked that is not done yet, by two indexes."""
@@ -114,7 +122,11 @@ class Job(models.Model):
             ("view_any_job", "Can see the jobs of others"),
         )
         ordering = ("-id",)
-        indexes = (models.Index(fields=("keep_days", "finished_at"), name="job_keep"),)
+        indexes = (
+            models.Index(fields=("keep_days", "finished_at"), name="job_keep"),
+            # Each second those are looked for whose submission was cut off.
+            models.Index(fields=("sealed_at", "touched_at"), name="job_unsealed"),
+        )
 
     def __str__(self) -> str:
         return self.name or f"job {self.pk}"

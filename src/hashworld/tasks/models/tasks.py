@@ -22,10 +22,6 @@ class TaskQuerySet(models.QuerySet["Task"]):
             return self.filter(lease__in=Lease.objects.open().values("pk"), state=state)
         return self.filter(ended=None, state=state)
 
-    def of_url(self, url_hash: int) -> Self:
-        """Tasks of one canonical URL."""
-        return self.filter(url_hash=url_hash)
-
 
 class Task(models.Model):
     """One URL to fetch."""
