@@ -1,9 +1,9 @@
 """The only writer of a task's state (contract C2).
 
 Each function makes one verb of `hashworld.tasks.states.MOVES` for a set of tasks in one
-transaction: it takes the rows that the move is allowed for (and, where the move is fenced, that
-are still under the given lease: contract C3), writes them, and settles everything that follows
-from it: leases, hosts, queues, counters. Who is not among the moved has lost the race.
+transaction: it writes the rows that the move is allowed for (and, where the move is fenced, that
+are still under the given lease: contract C3), and settles what follows: leases, hosts, queues,
+counters. Lease, start and ends write first and look when somebody lost; the others lock first.
 """
 
 from collections import Counter

@@ -18,7 +18,7 @@ class State(IntegerChoices):
     RUNNING = 2, "running"  # being fetched under a started lease
     RUNTIME_ERROR = 3, "runtime error"  # given up; the last attempt tells why
     SUCCEED = 4, "succeed"  # fetched; its content is kept
-    KILLED = 5, "killed"  # ended by a person
+    KILLED = 5, "killed"  # ended by a person, or with its submission
 
 
 TERMINAL = frozenset({State.RUNTIME_ERROR, State.SUCCEED, State.KILLED})
