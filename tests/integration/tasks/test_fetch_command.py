@@ -142,7 +142,7 @@ def test_a_file_that_is_no_list_changes_nothing(tmp_path, content, reason):
         (("-f", "/no/such/file"), "/no/such/file: No such file or directory"),
         (("ftp://example.com/",), "line 1, 'ftp://example.com/': scheme 'ftp' is not allowed"),
         (("http://example.com/", "--max-attempts", "99"), "max_attempts: must be from 1 to 20"),
-        (("http://example.com/", "--timeout", "0"), "total_timeout must be more than 0"),
+        (("http://example.com/", "--timeout", "0"), "limits.total_timeout: must be more than 0"),
         (("http://example.com/", "--output", "/dev/null"), "--output: /dev/null"),
         (("http://example.com/", "--json", "--no-wait"), "--no-wait: leaves nothing to write"),
     ],
