@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
@@ -60,9 +59,12 @@ class Ended(Protocol):
 BELIEVED = 1.0
 #: Ids of tasks in one event.
 MOST_IDS = 1000
+#: The jobs whose owners are remembered.
+KEPT_OWNERS = 4096
 
 _ask: Callable[[], Listeners] = Listeners
 _heard: tuple[float, Listeners] | None = None
+_owners: dict[int, int | None] = {}
 
 
 def listen_by(ask: Callable[[], Listeners]) -> None:
@@ -129,7 +131,7 @@ def tasks_ended(target: State, moved: Sequence[Ended], now: datetime) -> None:
     by_job: dict[int, list[int]] = defaultdict(list)
     for task in moved:
         by_job[task.job_id].append(task.id)
-    wanted = {job_id: owner(job_id) for job_id in by_job}
+    wanted = owners(by_job)
     Event.objects.bulk_create(
         Event(
             kind=Kind.TASK_FINISHED,
@@ -144,10 +146,22 @@ def tasks_ended(target: State, moved: Sequence[Ended], now: datetime) -> None:
     )
 
 
-@lru_cache(maxsize=4096)
-def owner(job_id: int) -> int | None:
-    """Whose job it is; that never changes but when the person is deleted."""
-    return Job.objects.filter(pk=job_id).values_list("owner_id", flat=True).first()
+def owners(job_ids: Collection[int]) -> dict[int, int | None]:
+    """Whose jobs they are; that never changes but when the person is deleted, so it is kept."""
+    kept = _owners.copy()  # other threads may clear it
+    found = {id_: kept[id_] for id_ in job_ids if id_ in kept}
+    if missing := [id_ for id_ in job_ids if id_ not in found]:
+        fresh = dict(Job.objects.filter(pk__in=missing).values_list("id", "owner_id"))
+        if len(_owners) + len(fresh) > KEPT_OWNERS:
+            _owners.clear()
+        _owners.update(fresh)
+        found |= fresh
+    return {id_: found.get(id_) for id_ in job_ids}
+
+
+def forget_owners() -> None:
+    """Keep none, as after a restart."""
+    _owners.clear()
 
 
 def summary(job: Job) -> dict[str, Any]:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _nobody_listens() -> Iterator[None]:
-    events.owner.cache_clear()
+    events.forget_owners()
     events.listen_by(Listeners)
     yield
     events.listen_by(Listeners)
@@ -99,9 +99,27 @@ def test_where_nobody_listens_the_end_of_tasks_costs_no_query(
     with django_assert_num_queries(0):
         events.tasks_ended(State.SUCCEED, ended, now)
     events.listen_by(lambda: Listeners(jobs=frozenset({job.pk})))
-    events.owner(job.pk)
+    events.owners([job.pk])
     with transaction.atomic(), django_assert_num_queries(1):
         events.tasks_ended(State.SUCCEED, ended, now)
+
+
+def test_whose_jobs_they_are_is_asked_in_one_query_and_once(
+    node: Node,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: Callable[[int], AbstractContextManager[object]],
+) -> None:
+    user = User.objects.create_user("ada")
+    hers = [submit(world.pages(1), JobSpec(), user).job.pk for _ in range(3)]
+    nobodys = world.hand_in(*world.pages(1)).pk
+    with django_assert_num_queries(1):
+        told = events.owners([*hers, nobodys])
+        events.owners(hers)
+    assert told == {**dict.fromkeys(hers, user.pk), nobodys: None}
+    monkeypatch.setattr(events, "KEPT_OWNERS", 4)
+    more = submit(world.pages(1), JobSpec(), user).job.pk
+    assert events.owners([hers[0], more]) == {hers[0]: user.pk, more: user.pk}
+    assert events._owners.keys() == {more}
 
 
 def test_who_listens_is_asked_once_a_second_at_most() -> None:

@@ -20,7 +20,7 @@ __all__ = ["alice", "bob", "hers", "his", "operator", "person"]
 @pytest.fixture(autouse=True)
 def _listeners() -> Iterator[None]:
     """What was asked of an earlier test's webhooks is forgotten."""
-    events.owner.cache_clear()
+    events.forget_owners()
     events.listen_by(Webhook.objects.listeners)
     yield
     events.listen_by(Webhook.objects.listeners)

@@ -70,7 +70,7 @@ def test_the_webhook_of_a_job_hears_of_that_job_alone(
 ) -> None:
     other = world.hand_in("https://a.example/other")
     Job.objects.filter(pk=other.pk).update(owner=alice)
-    events.owner.cache_clear()
+    events.forget_owners()
     Webhook.objects.update(job_id=other.pk, kinds=[Kind.JOB_FINISHED, Kind.SCHEDULE_SKIPPED])
     kill_all(hers)
     kill_all(other)
