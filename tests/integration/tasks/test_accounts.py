@@ -27,6 +27,7 @@ def statements(do: Callable[[], Any]) -> int:
 def round_of(number: int) -> dict[str, int]:
     """The statements of each step in the life of so many jobs of one URL."""
     jobs = [world.hand_in(url) for url in world.pages(number)]
+    world.beat()
     counted = {"lease": statements(world.give)}
     [lease] = {task.lease for task in Task.objects.filter(state=State.INQUEUE)}
     assert lease is not None
