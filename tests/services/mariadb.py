@@ -12,6 +12,8 @@ from tests.services.service import Service, ServiceError, find_binary
 CONFIGURATION = """\
 [mariadbd]
 datadir = {folder}/data
+# A server that starts removes temporary tables of others from a folder that it shares with them.
+tmpdir = {folder}
 port = {port}
 bind-address = 127.0.0.1
 # Relative to datadir, because a socket's path may have no more than 107 bytes.
@@ -87,6 +89,7 @@ class MariaDB(Service):
                 str(find_binary("mariadb-install-db")),
                 "--no-defaults",
                 f"--datadir={self.folder / 'data'}",
+                f"--tmpdir={self.folder}",
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
                 *as_root(),

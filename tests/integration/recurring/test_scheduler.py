@@ -211,15 +211,17 @@ def test_what_nobody_took_in_its_time_is_dropped_by_the_brokers_clock_alone(
 ) -> None:
     name = f"nobody-{uuid4().hex[:8]}"
     columns = {"exchange": EXCHANGE.name, "routing_key": f"node.{name}"}
-    entry = Entry(every(3600, expire_seconds=1, **columns), clock.now(), app)
-    come = Come(entry.model.pk, clock.now(), clock.now())
+    soon, later = (
+        Entry(every(3600 + seconds, expire_seconds=seconds, **columns), clock.now(), app)
+        for seconds in (1, 600)
+    )
+    come = Come(soon.model.pk, clock.now(), clock.now())
     with app.connection_for_write() as connection:
         queue = node_queue(name)(connection.default_channel)
         queue.declare()
-        Scheduler._publish(scheduler, entry, come, 1)
+        Scheduler._publish(scheduler, later, come, 1)
         assert queue.get(no_ack=True).headers["expires"] is None
-        Scheduler._publish(scheduler, entry, come, 1)
-        assert queue.queue_declare(passive=True).message_count == 1
+        Scheduler._publish(scheduler, soon, come, 1)
         wait_until(lambda: queue.queue_declare(passive=True).message_count == 0)
         queue.delete()
 

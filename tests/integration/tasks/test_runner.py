@@ -121,7 +121,7 @@ def test_a_killed_fetch_is_cut_off(runner: Runner, site: Site, wait_until: Wait)
     pursuit.kill_job(job.pk)
     wait_until(lambda: runner.in_flight == 0)
     wait_until(lambda: Kill.objects.get().confirmed_at)
-    assert len(runner.holdings) == 0
+    wait_until(lambda: len(runner.holdings) == 0)
     assert [task.state for task in world.tasks(job)] == [State.KILLED]
 
 
