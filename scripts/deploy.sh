@@ -180,7 +180,8 @@ deploy() {
     say "migrating for $to"
     HASHWORLD_TAG=$to compose run --rm --no-deps -T migrate >/dev/null || die "the migration failed; $from still runs"
     change "$from" "$to"
-    say "runs $to; make rollback goes back to $(recall HASHWORLD_PREVIOUS)"
+    from=$(recall HASHWORLD_PREVIOUS)
+    say "runs $to${from:+; make rollback goes back to $from}"
 }
 
 change() { # FROM TO
