@@ -53,7 +53,7 @@ def test_secrets_that_a_version_brings_are_made_before_it(engine: Engine) -> Non
 
 @pytest.mark.parametrize(
     ("service", "trouble"),
-    [("web", "refused"), ("web", "sick"), ("scheduler", "refused"), ("flower", "sick")],
+    [("web", "refused"), ("web", "sick"), ("rpc", "refused"), ("flower", "sick")],
 )
 def test_all_goes_back_when_one_service_cannot_be_made_or_is_not_well(
     engine: Engine, service: str, trouble: str
@@ -67,6 +67,16 @@ def test_all_goes_back_when_one_service_cannot_be_made_or_is_not_well(
     assert engine.versions() == ONE
     assert engine.fronts()[-1] == "web:8000"
     assert engine.recall("HASHWORLD_TAG") == "one"
+
+
+def test_where_one_has_no_successor_the_next_stays_and_the_missing_one_comes_back(
+    engine: Engine,
+) -> None:
+    engine.change(refused=[("scheduler", "two")])
+    assert engine.run("deploy.sh", "deploy", TAG="two")[0] == 1
+    stopped = [word for word in engine.state()["asked"] if word.startswith("stop scheduler")]
+    assert len(stopped) == 1
+    assert engine.versions() == ONE
 
 
 @pytest.mark.parametrize("trouble", ["nowhere", "deaf"])
