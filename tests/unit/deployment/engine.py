@@ -66,7 +66,7 @@ class Engine:
     def run(self, script: str, *arguments: str, **given: str) -> tuple[int, str]:
         """Its code and what it said."""
         with self.begin(script, *arguments, **given) as process:
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=200)
             return process.returncode, said
 
     def versions(self) -> dict[str, list[str]]:

@@ -114,9 +114,9 @@ def test_one_that_is_cut_off_leaves_nginx_with_every_web(
     stopping = engine.folder / "stopping"
     engine.change(slow=str(stopping))
     with engine.begin("deploy.sh", "deploy", TAG="two") as process:
-        assert comes_true(stopping.exists, 30)
+        assert comes_true(stopping.exists, 100)
         os.killpg(process.pid, number)
-        assert process.wait(20) != 0
+        assert process.wait(60) != 0
     assert engine.fronts()[-2:] == ["address-of-web-2-two:8000", "web:8000"]
 
 
