@@ -37,7 +37,8 @@ def test_what_cannot_be_used_is_told_in_one_line_and_changes_nothing(
     before = set((ROOT / ".stacks").glob("*"))
     done = subprocess.run(
         [str(ROOT / "scripts" / script), "up"],
-        env={**os.environ, **variables},
+        # Where nothing were refused, it would be found out without a real engine.
+        env={**os.environ, "DOCKER_HOST": "tcp://127.0.0.1:1", **variables},
         capture_output=True,
         text=True,
         check=False,
