@@ -73,7 +73,7 @@ backup: ## Write database and packs of the running cluster into a folder (TO=...
 restore: ## Put a backup (FROM=folder) in the place of what the cluster has.
 	@scripts/backup.sh restore
 
-stack-deploy: ## Deploy the cluster as a swarm stack, or bring it to another version (TAG=...).
+stack-deploy: ## Deploy the cluster as a swarm stack, or bring it to this clone's version (or TAG=...); with WORKERS=5 alone the version stays.
 	@scripts/swarm.sh deploy
 
 stack-rollback: ## Put every service of the swarm stack back to what it was before.

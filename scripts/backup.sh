@@ -13,26 +13,32 @@ database() { compose exec -T mysql bash -c "set -eo pipefail; $as_root $1"; }
 with_packs() { compose run --rm --no-deps -T worker sh -c "$1"; }
 
 backup() {
-    local to=${TO:-$root/backups/$project-$(date -u +%Y%m%dT%H%M%SZ)} mark
+    local to=${TO:-$root/backups/$project-$(date -u +%Y%m%dT%H%M%SZ)}
     [ ! -e "$to" ] || die "$to is there already"
     mkdir -p "$(dirname "$to")"
     umask 077
-    mkdir "$to.draft"
+    # A name of its own, so that one that was killed is in nobody's way.
+    draft=$(mktemp -d "$to.draft.XXXXXX")
     mark=.backup-$$
+    trap clear_away EXIT
     # A pack only grows, and goes at the earliest an hour after its last byte. So links to what is
     # there before the dump and after it hold all that the dump names, while work goes on.
-    # shellcheck disable=SC2064
-    trap "with_packs 'rm -rf /data/packs/$mark' >/dev/null 2>&1" EXIT
     link_packs "$mark"
     say "writing the database"
-    database 'mariadb-dump -u root --single-transaction --quick --routines --hex-blob hashworld | gzip -1' >"$to.draft/database.sql.gz"
+    database 'mariadb-dump -u root --single-transaction --quick --routines --hex-blob hashworld | gzip -1' >"$draft/database.sql.gz"
     link_packs "$mark"
     say "writing the packs"
-    with_packs "cd /data/packs/$mark && tar -c --warning=no-file-changed . || [ \$? = 1 ]" >"$to.draft/packs.tar"
-    recall HASHWORLD_TAG >"$to.draft/tag"
-    (cd "$to.draft" && sha256sum database.sql.gz packs.tar tag >SHA256SUMS)
-    mv "$to.draft" "$to"
+    with_packs "cd /data/packs/$mark && tar -c --warning=no-file-changed . || [ \$? = 1 ]" >"$draft/packs.tar"
+    recall HASHWORLD_TAG >"$draft/tag"
+    (cd "$draft" && sha256sum database.sql.gz packs.tar tag >SHA256SUMS)
+    mv -T "$draft" "$to"
     say "wrote $to ($(du -sh "$to" | cut -f1)); keep .stacks/$project/secrets as well"
+}
+
+# shellcheck disable=SC2317 # a trap calls it
+clear_away() {
+    rm -rf "$draft"
+    with_packs "rm -rf /data/packs/$mark" >/dev/null 2>&1
 }
 
 link_packs() {
@@ -44,7 +50,7 @@ restore() {
     [ -d "$from" ] || die "say from which folder: make restore FROM=backups/..."
     (cd "$from" && sha256sum --quiet -c SHA256SUMS) || die "$from is damaged"
     say "stopping what works on the database"
-    compose stop nginx web worker scheduler rpc chatroom >/dev/null 2>&1
+    quietly compose stop nginx web worker scheduler rpc chatroom
     say "reading the database"
     database 'mariadb -u root -e "DROP DATABASE hashworld; CREATE DATABASE hashworld CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"'
     gunzip -c "$from/database.sql.gz" | database 'mariadb -u root hashworld'
@@ -52,7 +58,7 @@ restore() {
     with_packs 'rm -rf /data/packs/* /data/packs/.backup-* && tar -x -C /data/packs' <"$from/packs.tar"
     # A backup of an earlier version is brought up to this one.
     compose run --rm --no-deps -T migrate >/dev/null
-    compose up -d --no-recreate --scale worker="$HASHWORLD_WORKERS" >/dev/null 2>&1
+    quietly compose up -d --no-recreate --scale worker="$HASHWORLD_WORKERS"
     await 120 || die "not all became healthy in 120 s; see: make logs"
     say "restored $from; bodies are checked by: make verify"
 }

@@ -4,49 +4,56 @@
 # TAG says which, this clone's version unless given. Migrations come first (they only add, so that
 # the old version works beside the new one), then web, the remote calls and the chat, whose new
 # containers answer before the old ones go, then schedulers, workers and the rest, one after another.
-# When something of the new version does not become healthy, all goes back.
+# When something of the new version does not become healthy, all goes back. One that was cut off is
+# begun again, or taken back, by the next.
+#
+# Much of this runs where a failure does not end a shell by itself, so each step passes its own on.
 set -euo pipefail
 # shellcheck source=scripts/stack-env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/stack-env.sh"
 
 PATIENCE=90
+BESIDE=(web rpc chatroom)
+IN_TURN=(scheduler worker flower)
 
 alone() {
     exec 9>"$home/lock"
     flock -n 9 || die "another deployment of $project is under way"
 }
 
-running() { compose ps -q "$1" | xargs; }
+number() { containers "$1" | wc -l; }
 
 # outdated SERVICE TAG: its containers that are of another image.
 outdated() {
-    local wanted id
-    wanted=$(docker image inspect -f '{{.Id}}' "$(image "$(image_of "$1")" "$2")")
-    for id in $(containers "$1"); do
+    local wanted ids id
+    wanted=$(docker image inspect -f '{{.Id}}' "$(image "$(image_of "$1")" "$2")") || return 1
+    ids=$(containers "$1") || return 1
+    for id in $ids; do
         if [ "$(docker inspect -f '{{.Image}}' "$id")" != "$wanted" ]; then echo "$id"; fi
     done
 }
 
 remove() { # CONTAINER...: each is asked to end and given its time
-    if [ $# -gt 0 ]; then
-        docker stop "$@" >/dev/null
-        docker rm "$@" >/dev/null
-    fi
+    docker stop "$@" >/dev/null || true # what is gone needs no stop
+    docker rm "$@" >/dev/null
 }
 
 start() { # SERVICE NUMBER: bring it to that many, leaving alone what is there
-    compose up -d --no-deps --no-recreate --scale "$1=$2" "$1" >/dev/null 2>&1
+    quietly compose up -d --no-deps --no-recreate --scale "$1=$2" "$1"
 }
 
 # The new ones stand beside the old ones before these go.
 roll_beside() {
-    local service=$1 tag=$2 old count
-    mapfile -t old < <(outdated "$service" "$tag")
-    [ ${#old[@]} -gt 0 ] || return 0
-    count=$(containers "$service" | wc -l)
+    local service=$1 tag=$2 found old all lacking
+    found=$(outdated "$service" "$tag") || return 1
+    [ -n "$found" ] || return 0
+    mapfile -t old <<<"$found"
+    all=$(number "$service")
+    # As many as go, less those that are there since a deployment that was cut off.
+    lacking=$((2 * ${#old[@]} - all))
     say "$service: $tag beside what runs"
-    start "$service" $((count + ${#old[@]}))
-    if ! await $PATIENCE "$service"; then return 1; fi
+    start "$service" $((all + (lacking > 0 ? lacking : 0))) || return 1
+    await $PATIENCE "$service" || return 1
     if [ "$service" = web ]; then retire "${old[@]}"; else remove "${old[@]}"; fi
 }
 
@@ -58,51 +65,66 @@ retire() {
         case " $* " in *" $id "*) continue ;; esac
         fresh=$(docker inspect -f "{{(index .NetworkSettings.Networks \"${project}_inside\").IPAddress}}" "$id")
     done
-    front "$fresh:8000"
+    if [ -z "$fresh" ]; then
+        say "no new web has an address"
+        return 1
+    fi
+    trap 'front web:8000' EXIT # also where it is cut off
+    front "$fresh:8000" || return 1
     sleep 2 # nginx's old processes let go of the connections on which they wait
-    remove "$@"
+    remove "$@" || return 1
+    trap - EXIT
     front web:8000
 }
 
-front() { compose exec -T nginx /opt/hashworld/scripts/nginx.sh reload "$1" 2>/dev/null; }
-
 # One goes, then its successor comes, so that a node's name is free.
 roll_in_turn() {
-    local service=$1 tag=$2 old count id
-    mapfile -t old < <(outdated "$service" "$tag")
-    count=$(containers "$service" | wc -l)
-    for id in "${old[@]}"; do
+    local service=$1 tag=$2 found count id
+    found=$(outdated "$service" "$tag") || return 1
+    count=$(number "$service")
+    for id in $found; do
         say "$service: $tag in place of one"
-        remove "$id"
-        start "$service" "$count"
-        if ! await $PATIENCE "$service"; then return 1; fi
+        remove "$id" || return 1
+        start "$service" "$count" || return 1
+        await $PATIENCE "$service" || return 1
     done
 }
 
 configuration() { docker inspect -f '{{index .Config.Labels "hashworld.configuration"}}' "$1"; }
 
+same_nginx() { [ "$(configuration "$(running nginx)")" = "$(configuration "$(image nginx "$1")")" ]; }
+
 roll_nginx() {
-    local id
-    id=$(running nginx)
-    if [ "$(configuration "$id")" = "$(configuration "$(image nginx "$1")")" ]; then return 0; fi
+    if same_nginx "$1"; then return 0; fi
     say "nginx: its configuration is new, so it is replaced (a second without answer)"
     roll_in_turn nginx "$1"
 }
 
-# By the first name that it may be called by.
-answers() {
+# Asked where nginx runs, so that this machine needs nothing for it, by the first name that it knows.
+ready() {
     local name=${HASHWORLD_HOSTS%%,*}
     name=${name#[.*]}
-    curl -fsSk -o /dev/null --max-time 10 -H "Host: ${name:-localhost}" "https://localhost:$HASHWORLD_PORT/readyz"
+    compose exec -T nginx curl -fsSk -o /dev/null --max-time 10 -H "Host: ${name:-localhost}" https://127.0.0.1:8443/readyz
+}
+
+answers() {
+    local until=$((SECONDS + 30)) said
+    until said=$(ready 2>&1); do
+        if [ $SECONDS -ge $until ]; then
+            say "/readyz does not answer through nginx: $said"
+            return 1
+        fi
+        sleep 1
+    done
 }
 
 roll() {
     local tag=$1 service
     export HASHWORLD_TAG=$tag
-    for service in web rpc chatroom; do
+    for service in "${BESIDE[@]}"; do
         roll_beside "$service" "$tag" || return 1
     done
-    for service in scheduler worker flower; do
+    for service in "${IN_TURN[@]}"; do
         roll_in_turn "$service" "$tag" || return 1
     done
     roll_nginx "$tag" || return 1
@@ -112,9 +134,9 @@ roll() {
 # remove_failed TAG: what of a version that is given up never became healthy.
 remove_failed() {
     local service id
-    for service in web scheduler worker flower rpc chatroom; do
-        for id in $(HASHWORLD_TAG=$1 outdated "$service" "$1"); do
-            if [ "$(docker inspect -f '{{.State.Health.Status}}' "$id")" != healthy ]; then
+    for service in "${BESIDE[@]}" "${IN_TURN[@]}"; do
+        for id in $(outdated "$service" "$1"); do
+            if [ "$(docker inspect -f '{{with .State.Health}}{{.Status}}{{end}}' "$id")" != healthy ]; then
                 docker rm -f "$id" >/dev/null
             fi
         done
@@ -122,31 +144,50 @@ remove_failed() {
 }
 
 move() { # FROM TO
-    local from=$1 to=$2 workers
-    workers=$(containers worker | wc -l)
+    local from=$1 to=$2 service
+    local -A count
+    for service in "${IN_TURN[@]}"; do count[$service]=$(number "$service"); done
     if roll "$to"; then return 0; fi
     say "$to did not become healthy; going back to $from"
     remove_failed "$from"
     export HASHWORLD_TAG=$from
-    start worker "$workers"
-    roll "$from" || die "could not go back to $from: see make ps and make logs"
-    die "$from runs again"
+    # Where one went and its successor never came, one is missing.
+    for service in "${IN_TURN[@]}"; do
+        start "$service" "${count[$service]}" || say "$service: not all ${count[$service]} could be started"
+    done
+    if roll "$from" && await $PATIENCE; then die "$from runs again"; fi
+    die "could not go back to $from: see make ps and make logs"
+}
+
+# mixed TAG: something is of another version, as after a deployment that was cut off.
+mixed() {
+    local service
+    for service in "${BESIDE[@]}" "${IN_TURN[@]}"; do
+        if [ -n "$(outdated "$service" "$1")" ]; then return 0; fi
+    done
+    ! same_nginx "$1"
 }
 
 deploy() {
     local from to=${TAG:-$(version)}
     from=$(recall HASHWORLD_TAG)
-    if [ "$from" = "$to" ]; then
+    make_secrets
+    ensure_images "$to"
+    if [ "$from" = "$to" ] && ! mixed "$to"; then
         say "runs $to already"
         return 0
     fi
-    ensure_images "$to"
     say "migrating for $to"
     HASHWORLD_TAG=$to compose run --rm --no-deps -T migrate >/dev/null || die "the migration failed; $from still runs"
-    move "$from" "$to"
-    keep HASHWORLD_TAG "$to"
-    keep HASHWORLD_PREVIOUS "$from"
-    say "runs $to; make rollback goes back to $from"
+    change "$from" "$to"
+    from=$(recall HASHWORLD_PREVIOUS)
+    say "runs $to${from:+; make rollback goes back to $from}"
+}
+
+change() { # FROM TO
+    move "$1" "$2"
+    keep HASHWORLD_TAG "$2"
+    if [ "$1" != "$2" ]; then keep HASHWORLD_PREVIOUS "$1"; fi
 }
 
 rollback() {
@@ -155,14 +196,14 @@ rollback() {
     to=$(recall HASHWORLD_PREVIOUS)
     [ -n "$to" ] || die "there was no other version before $from"
     ensure_images "$to"
-    move "$from" "$to"
-    keep HASHWORLD_TAG "$to"
-    keep HASHWORLD_PREVIOUS "$from"
+    change "$from" "$to"
     say "runs $to again"
 }
 
 [ -n "$(running web)" ] || die "it is not up: make up"
 alone
+# One that was cut off may have left nginx with a single web.
+front web:8000 || die "nginx does not run: make up"
 case ${1-} in
 deploy) deploy ;;
 rollback) rollback ;;

@@ -6,8 +6,8 @@
 # RABBITMQ_HOST and REDIS_HOST say where those are, where that is not in the same stack.
 #
 # The folder lets nobody but its owner in. Its files can be read by all, for containers see them
-# by themselves and as another user. Replace tls_certificate and tls_key by your own; delete any
-# other file to have it made anew.
+# by themselves and as another user. Replace tls_certificate and tls_key by your own, whatever their
+# mode; delete any other file to have it made anew.
 set -euo pipefail
 
 [ $# -ge 1 ] || { echo "usage: secrets.sh FOLDER [HOST...]" >&2; exit 2; }
@@ -97,3 +97,4 @@ if lacks tls_certificate || lacks tls_key; then
     keep tls_certificate <.certificate
     rm -f .key .certificate
 fi
+chmod 444 tls_certificate tls_key

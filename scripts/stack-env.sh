@@ -14,10 +14,23 @@ die() {
     exit 1
 }
 
+# in_seconds TIME: one that is written as compose writes them, 90s, 5m or 1h30m; nothing where it is none.
+in_seconds() {
+    local rest=$1 total=0 unit
+    while [[ $rest =~ ^([0-9]{1,6})([hms])(.*)$ ]]; do
+        case ${BASH_REMATCH[2]} in h) unit=3600 ;; m) unit=60 ;; s) unit=1 ;; esac
+        total=$((total + 10#${BASH_REMATCH[1]} * unit))
+        rest=${BASH_REMATCH[3]}
+    done
+    if [ -z "$rest" ] && [ $total -gt 0 ]; then echo $total; fi
+}
+
 [[ $project =~ ^[a-z0-9][a-z0-9_-]*$ ]] || die "PROJECT must be lower-case letters, digits, - and _"
 for number in PORT WORKERS; do
     [[ ${!number-} =~ ^([0-9]{1,5})?$ ]] || die "$number must be a number, not '${!number}'"
 done
+[ -z "${HASHWORLD_START_PERIOD-}" ] || [ -n "$(in_seconds "$HASHWORLD_START_PERIOD")" ] ||
+    die "HASHWORLD_START_PERIOD must be a time such as 90s, 5m or 1h, not '$HASHWORLD_START_PERIOD'"
 for tag in TAG REGISTRY; do
     [[ ${!tag-} =~ ^[A-Za-z0-9_.:/-]*$ ]] || die "$tag cannot be part of an image's name: '${!tag}'"
 done
@@ -40,6 +53,14 @@ settle() { # GIVEN NAME DEFAULT: what is given now, or was before, or else the d
     keep "$2" "${value:-$3}"
 }
 
+# quietly COMMAND...: what it says is told only where it fails.
+quietly() {
+    local said
+    said=$("$@" 2>&1) && return
+    printf '%s\n' "$said" >&2
+    return 1
+}
+
 version() { git -C "$root" describe --tags --always --dirty 2>/dev/null || echo unversioned; }
 
 settle PORT HASHWORLD_PORT 8443
@@ -59,9 +80,14 @@ origins() {
 }
 HASHWORLD_CHAT_ORIGINS=$(set -f && origins)
 export HASHWORLD_CHAT_ORIGINS
+
+# How long the roles of a swarm may take to start.
+settle HASHWORLD_START_PERIOD HASHWORLD_START_PERIOD 180s
+HASHWORLD_START_SECONDS=$(in_seconds "$HASHWORLD_START_PERIOD")
+export HASHWORLD_START_SECONDS
 # shellcheck disable=SC2016
 for name in $(grep -oh '\${[A-Z_]*' "$root/docker-compose.yml" "$root/docker/stack.yml" | tr -d '${' | sort -u); do
-    case $name in "" | HASHWORLD_TAG | HASHWORLD_CHAT_ORIGINS | HASHWORLD_SECRETS | HASHWORLD_STACK | HASHWORLD_SUM_*) continue ;; esac
+    case $name in "" | HASHWORLD_TAG | HASHWORLD_CHAT_ORIGINS | HASHWORLD_START_* | HASHWORLD_SECRETS | HASHWORLD_STACK | HASHWORLD_SUM_*) continue ;; esac
     if [ -n "${!name+given}" ]; then keep "$name" "${!name}"; fi
 done
 export COMPOSE_PROJECT_NAME=$project HASHWORLD_SECRETS=$home/secrets
@@ -72,7 +98,31 @@ compose() {
         --project-directory "$root" --env-file "$kept" -f "$root/docker-compose.yml" "$@"
 }
 
-containers() { compose ps -q --all "$@"; }
+# listed OPTION [SERVICE]: containers of this project, but not those that only `run` a command once.
+listed() {
+    local label=label=com.docker.compose
+    docker ps "$1" --no-trunc --filter $label.project="$project" --filter $label.oneoff=False \
+        ${2:+--filter $label.service="$2"}
+}
+containers() { listed -aq "$@"; }
+running() { listed -q "$@"; }
+
+# front HOST:PORT: nginx asks the web there from now on.
+front() { quietly compose exec -T nginx /opt/hashworld/scripts/nginx.sh reload "$1"; }
+
+make_secrets() {
+    local hosts
+    IFS=, read -ra hosts <<<"$HASHWORLD_HOSTS"
+    "$root/scripts/secrets.sh" "$HASHWORLD_SECRETS" "${hosts[@]}"
+}
+
+# The address, and once the administrator's password.
+tell() { # WHAT
+    say "$1 at https://${HASHWORLD_HOSTS%%,*}:$HASHWORLD_PORT/"
+    [ ! -e "$home/told" ] || return 0
+    say "sign in as admin with the password $(cat "$HASHWORLD_SECRETS/admin_password") (shown this once)"
+    touch "$home/told"
+}
 
 image() { echo "${HASHWORLD_REGISTRY}hashworld/$1:$2"; }
 
@@ -93,7 +143,7 @@ ensure_images() {
     done
 }
 
-# unwell [SERVICE...]: a line for each container that is not as it should be; none when all are.
+# unwell [SERVICE]: a line for each container that is not as it should be; none when all are.
 unwell() {
     local ids
     ids=$(containers "$@")
@@ -105,7 +155,7 @@ unwell() {
              {print substr($1, 2) ": " $2 ($3 == "none" ? "" : ", " $3) ($2 == "exited" ? ", code " $4 : "")}'
 }
 
-# await SECONDS [SERVICE...]: all are well; says what is not.
+# await SECONDS [SERVICE]: all are well; says what is not.
 await() {
     local until=$((SECONDS + $1)) lines
     shift

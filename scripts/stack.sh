@@ -10,23 +10,15 @@ up() {
     make_secrets
     ensure_images "$tag"
     keep HASHWORLD_TAG "$tag"
+    # A deployment that was cut off may have left it asking a web that goes now.
+    if [ -n "$(running nginx)" ]; then front web:8000 || true; fi
     say "starting $tag"
     compose up -d --remove-orphans --scale worker="$HASHWORLD_WORKERS" --quiet-pull
     await 180 || die "not all became healthy in 180 s; see: make logs"
-    say "all is healthy at https://${HASHWORLD_HOSTS%%,*}:$HASHWORLD_PORT/"
-    if [ ! -e "$home/told" ]; then
-        say "sign in as admin with the password $(cat "$HASHWORLD_SECRETS/admin_password") (shown this once)"
-        touch "$home/told"
-    fi
+    tell "all is healthy"
 }
 
-make_secrets() {
-    local hosts
-    IFS=, read -ra hosts <<<"$HASHWORLD_HOSTS"
-    "$root/scripts/secrets.sh" "$HASHWORLD_SECRETS" "${hosts[@]}"
-}
-
-is_up() { [ -n "$(containers web 2>/dev/null)" ]; }
+is_up() { [ -n "$(running web 2>/dev/null)" ]; }
 
 case ${1-} in
 up) up ;;

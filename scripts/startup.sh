@@ -2,7 +2,8 @@
 # Waits for what a role needs, migrates when asked, then becomes the role's process.
 set -euo pipefail
 
-usage="usage: startup.sh [--wait HOST:PORT...] [--timeout SECONDS] [--migrate] [--] ROLE [ARGUMENTS]
+usage="usage: startup.sh [--wait HOST:PORT...] [--timeout SECONDS] [--migrate | --migrated] [--] ROLE [ARGUMENTS]
+--migrate brings the database up to date; --migrated waits until somebody else has.
 roles: web, worker, scheduler, flower, chatroom, rpc, migrate, shell; or any command"
 
 wrong() {
@@ -23,6 +24,7 @@ celery=("$python" -m celery --quiet -A hashworld.celery)
 addresses=()
 timeout=120
 migrate=
+migrated=
 while [ $# -gt 0 ]; do
     case $1 in
     --wait)
@@ -45,6 +47,10 @@ while [ $# -gt 0 ]; do
         migrate=yes
         shift
         ;;
+    --migrated)
+        migrated=yes
+        shift
+        ;;
     --help)
         printf '%s\n' "$usage"
         exit 0
@@ -61,10 +67,46 @@ done
 role=$1
 shift
 
+# As process 1 of a container a shell without a trap is deaf to SIGTERM, and its trap has to wait
+# for a child in the foreground. So what comes before the role runs in the background.
+child=
+# shellcheck disable=SC2317 # traps call it
+stop() { # CODE
+    trap '' TERM INT
+    if [ -n "$child" ]; then
+        kill "$child" 2>/dev/null || true
+        wait "$child" || true
+    fi
+    exit "$1"
+}
+trap 'stop 143' TERM
+trap 'stop 130' INT
+
+run() {
+    local code=0
+    "$@" &
+    child=$!
+    wait "$child" || code=$?
+    child=
+    return $code
+}
+
+# The waiting before it counts: all of it has the one time.
+await_migration() {
+    until run "${manage[@]}" migrate --check >/dev/null; do
+        if [ $SECONDS -ge "$timeout" ]; then
+            echo "startup: the database was not migrated within $timeout s" >&2
+            return 1
+        fi
+        run sleep 3
+    done
+}
+
 if [ ${#addresses[@]} -gt 0 ]; then
-    "$python" "$root/scripts/waiting.py" "$timeout" "${addresses[@]}"
+    run "$python" "$root/scripts/waiting.py" "$timeout" "${addresses[@]}"
 fi
-if [ -n "$migrate" ]; then "${manage[@]}" prepare; fi
+if [ -n "$migrate" ]; then run "${manage[@]}" prepare; fi
+if [ -n "$migrated" ]; then await_migration; fi
 
 # The replicas of one container have all of their environment in common, but not the name.
 name_node() {

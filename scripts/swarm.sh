@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A stack on a swarm: swarm.sh deploy|rollback|down. Run it on a manager.
 set -euo pipefail
+only_settings=${WORKERS-}${PORT-}${HOSTS-}${ORIGINS-}
 # shellcheck source=scripts/stack-env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/stack-env.sh"
 
@@ -16,10 +17,20 @@ unsettled() {
         awk '$2 == "updating" || $2 == "rollback_started" {print $1 ": " $2}'
 }
 
+# The replicas of a service are replaced one after another, each with the time to stop, to start and
+# to be watched; and one more is put back where the first was not well.
+bound() {
+    local most
+    most=$(services | awk '{split($2, part, "/"); if (part[2] > most) most = part[2]} END {print most + 0}')
+    echo $(((HASHWORLD_START_SECONDS + 150) * (most + 1)))
+}
+
 settle_down() {
-    local until=$((SECONDS + $1)) lines
+    local lines most
+    most=$(bound)
+    local until=$((SECONDS + most))
     while lines=$(unsettled) && [ -n "$lines" ]; do
-        [ $SECONDS -lt $until ] || die "not settled in $1 s: $lines"
+        [ $SECONDS -lt $until ] || die "not settled in $most s: $lines"
         sleep 2
     done
 }
@@ -38,13 +49,19 @@ require_place() {
     docker node update --label-add hashworld=data "$(docker node ls -q)" >/dev/null
 }
 
+# Which version to run. Who only says how many workers, or another port, means the one that runs.
+wanted() {
+    local runs
+    runs=$(recall HASHWORLD_TAG)
+    if [ -z "${TAG-}" ] && [ -n "$runs" ] && [ -n "$only_settings" ]; then echo "$runs"; else echo "${TAG:-$(version)}"; fi
+}
+
 deploy() {
     local tag name path
-    tag=${TAG:-$(version)}
+    tag=$(wanted)
     docker node ls >/dev/null 2>&1 || die "this is no manager of a swarm: docker swarm init"
     require_place
-    IFS=, read -ra hosts <<<"$HASHWORLD_HOSTS"
-    "$root/scripts/secrets.sh" "$HASHWORLD_SECRETS" "${hosts[@]}"
+    make_secrets
     ensure_images "$tag"
     while IFS='=' read -r name path; do export "$name=$path"; done <"$kept"
     export HASHWORLD_TAG=$tag HASHWORLD_STACK=$project
@@ -57,16 +74,12 @@ deploy() {
     say "deploying $tag"
     docker stack deploy --prune --resolve-image never ${REGISTRY_AUTH:+--with-registry-auth} \
         -c "$root/docker/stack.yml" "$project" 2>&1 | sed "s/^/$project: /"
-    settle_down 600
+    settle_down
     if [ -n "$(went_back "$tag")" ]; then
         die "$tag was not healthy, and is not used by: $(went_back "$tag" | xargs)"
     fi
     keep HASHWORLD_TAG "$tag"
-    say "runs $tag at https://${HASHWORLD_HOSTS%%,*}:$HASHWORLD_PORT/"
-    if [ ! -e "$home/told" ]; then
-        say "sign in as admin with the password $(cat "$HASHWORLD_SECRETS/admin_password") (shown this once)"
-        touch "$home/told"
-    fi
+    tell "runs $tag"
 }
 
 rollback() {
@@ -78,8 +91,18 @@ rollback() {
             docker service update --rollback --detach "$service" >/dev/null
         fi
     done
-    settle_down 600
+    settle_down
+    remember
     services
+}
+
+# What was put back holds until something else is given.
+remember() {
+    local image
+    image=$(docker service inspect -f '{{.Spec.TaskTemplate.ContainerSpec.Image}}' "${project}_web")
+    keep HASHWORLD_TAG "${image##*:}"
+    keep HASHWORLD_WORKERS "$(docker service inspect -f '{{.Spec.Mode.Replicated.Replicas}}' "${project}_worker")"
+    say "runs $HASHWORLD_TAG"
 }
 
 case ${1-} in

@@ -27,9 +27,20 @@ class Load:
         self._threads = [
             threading.Thread(target=self._visit, args=(visitor,)) for visitor in self._visitors
         ]
-        self.answered = 0
-        self.tasks = 0
+        # Lists, for two threads that add to one number at once may count only one of them.
+        self._answered: list[str] = []
+        self._accepted: list[str] = []
         self.failed: list[str] = []
+
+    @property
+    def answered(self) -> int:
+        """How many requests were."""
+        return len(self._answered)
+
+    @property
+    def tasks(self) -> int:
+        """How many were accepted."""
+        return len(self._accepted)
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -51,7 +62,7 @@ class Load:
             self._note("read", visitor.read)
             urls = self._site.urls(5)
             if self._note("hand in", lambda urls=urls: visitor.submit(urls)):
-                self.tasks += len(urls)
+                self._accepted.extend(urls)
 
     def _note(self, what: str, act: Callable[[], str]) -> bool:
         began = time.strftime("%X")
@@ -62,7 +73,7 @@ class Load:
         if refusal:
             self.failed.append(f"{began} {what}: {refusal}")
         else:
-            self.answered += 1
+            self._answered.append(what)
         return not refusal
 
 

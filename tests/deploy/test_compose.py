@@ -108,6 +108,26 @@ def test_a_job_of_a_thousand_urls_handed_in_through_nginx_completes(
     assert stack.finishes(before + 1000, 120), stack.counts()
 
 
+def test_a_receiver_outside_is_told_of_a_job_by_webhook(stack: Stack, site: Site) -> None:
+    before = total(stack)
+    stack.shell(
+        "from django.contrib.auth.models import User; from hashworld.verbs import webhooks;"
+        "admin = User.objects.get(username='admin');"
+        f"webhooks.add(admin, 'http://{site.name}:8000/told', ['job.finished']); print(0)"
+    )
+    assert not stack.visitor().submit(site.urls(1))
+    assert stack.finishes(before + 1, 60)
+    told = (
+        "import json; from hashworld.webhooks.models import Message;"
+        "print(json.dumps(list(Message.objects.values_list('state', flat=True))))"
+    )
+    assert comes_true(lambda: pause() or stack.shell(told) == ["delivered"], 60), stack.shell(told)
+    forget = (
+        "from hashworld.webhooks.models import Webhook; Webhook.objects.all().delete(); print(0)"
+    )
+    stack.shell(forget)
+
+
 def test_flower_is_for_who_is_signed_in_and_its_metrics_for_nobody(stack: Stack) -> None:
     stranger, visitor = Visitor(stack.url), stack.visitor()
     assert "Sign in" in stranger.get("/flower/")[1] or "login" in stranger.get("/flower/")[1]

@@ -32,6 +32,14 @@ class SwarmStack(Stack):
         ).splitlines()
         return dict(line.removeprefix(f"{self.project}_").split()[:2] for line in lines)
 
+    def ends(self) -> list[str]:
+        """What ended by itself, or could not begin."""
+        lines = run(
+            *("docker", "stack", "ps", "--no-trunc", "--format"),
+            *("{{.Name}} {{.CurrentState}} {{.Error}}", self.project),
+        ).splitlines()
+        return [line for line in lines if line.split()[1] in ("Failed", "Rejected", "Complete")]
+
     def spec(self, service: str) -> dict[str, Any]:
         """What swarm was told of a service."""
         found: list[dict[str, Any]] = json.loads(
@@ -97,6 +105,8 @@ def test_it_comes_up_with_three_workers_and_two_schedulers(stack: SwarmStack) ->
     assert set(replicas.values()) == {"1/1", "2/2", "3/3"}
     assert comes_true(lambda: pause() or len(stack.nodes()) == 3, 60)
     assert set(stack.nodes()) == {"worker-1", "worker-2", "worker-3"}
+    # Who needs the tables waits for them, and tries not again and again.
+    assert stack.ends() == []
 
 
 def test_a_job_handed_in_through_nginx_completes(stack: SwarmStack, site: Site) -> None:
@@ -134,6 +144,10 @@ def test_another_version_and_back(stack: SwarmStack, images: tuple[str, str]) ->
     assert image().endswith(images[1])
     stack.make("stack-rollback")
     assert image().endswith(images[0])
+    # Who only says how many means the version that runs.
+    stack.make("stack-deploy", WORKERS=2)
+    assert image().endswith(images[0])
+    assert stack.replicas()["worker"] == "2/2"
     assert stack.visitor().get("/admin/")[0] == 200
 
 

@@ -18,6 +18,23 @@ VALIDATORS = {"compose": Draft201909Validator, "stack": Draft4Validator}
 #: What is run from an image of ours.
 OURS = ("nginx", "web", "worker", "scheduler", "flower", "rpc", "chatroom")
 SERVERS = ("mysql", "rabbitmq", "redis")
+#: Variables of .env.example that nobody may give to a stack, and why.
+NOT_MEANT = {
+    **dict.fromkeys(
+        ("HASHWORLD_DATA_DIR", "HASHWORLD_WEB_BIND", "HASHWORLD_RPC_BIND", "HASHWORLD_CHAT_BIND"),
+        "the image says it",
+    ),
+    **dict.fromkeys(("HASHWORLD_ALIVE_FILE", "HASHWORLD_NODE_NUMBER"), "one container, one node"),
+    **dict.fromkeys(
+        ("DATABASE_URL", "MYSQL_PORT", "MYSQL_DATABASE", "MYSQL_USER"), "the stack has its own"
+    ),
+    "DJANGO_DEBUG": "others can reach it",
+    **dict.fromkeys(
+        ("HASHWORLD_RPC_TLS_CERT", "HASHWORLD_RPC_TLS_KEY", "HASHWORLD_RPC_TLS_CLIENT_CA"),
+        "nginx speaks TLS",
+    ),
+    **dict.fromkeys(("HASHWORLD_URL", "HASHWORLD_TOKEN"), "of the command line"),
+}
 GIVEN = re.compile(r"\$\{([A-Za-z_]+)(?::-([^}]*)|:\?)?\}")
 
 
@@ -65,6 +82,35 @@ def test_no_value_of_a_secret_is_in_the_environment(name: str) -> None:
             if re.search("PASSWORD|SECRET|TOKEN|_URL", variable) and value != "/ws/":
                 assert variable.endswith("_FILE"), (service, variable)
                 assert value.startswith("/run/secrets/"), (service, variable)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_setting_can_be_given_or_is_not_meant_to_be(name: str) -> None:
+    known = re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    passed = {
+        variable.removesuffix("_FILE")
+        for each in load(name)["services"].values()
+        for variable in each.get("environment", {})
+    }
+    missing = [each for each in known if each not in passed | NOT_MEANT.keys()]
+    assert missing == [], f"{FILES[name].name}: name it in x-environment, or in NOT_MEANT"
+    assert [each for each in NOT_MEANT if each in passed or each not in known] == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_setting_that_nobody_gives_is_what_it_is_without_a_stack(name: str) -> None:
+    """But for those that a stack has reason to choose."""
+    told = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    chosen = {"LOG_FORMAT", "DJANGO_ALLOWED_HOSTS", "DJANGO_TRUSTED_PROXIES"}
+    text = FILES[name].read_text()
+    passed = dict(re.findall(r'^  ([A-Z_]+): "?\$\{\1:-(.*?)\}"?$', text, re.MULTILINE))
+    assert len(passed) > 10
+    differ = {
+        each
+        for each, value in passed.items()
+        if each not in chosen and value.lower() != told[each].lower()
+    }
+    assert differ == set()
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -128,7 +174,8 @@ def test_what_is_only_inside_reaches_nothing_else() -> None:
     outside = {
         service for service, each in loaded["services"].items() if "outside" in each["networks"]
     }
-    assert outside == {"nginx", "worker"}
+    # Fetches go out from workers, webhooks from schedulers.
+    assert outside == {"nginx", "worker", "scheduler"}
 
 
 def test_everything_waits_for_the_migration_and_that_for_the_servers() -> None:
@@ -176,6 +223,25 @@ def test_the_chatrooms_image_has_the_versions_that_are_tested() -> None:
 
     assert locked("requirements-chat.txt")
     assert locked("requirements-chat.txt") < locked("requirements.txt")
+
+
+def test_in_the_swarm_who_needs_the_tables_waits_for_who_makes_them() -> None:
+    services = load("stack")["services"]
+    assert "--migrate" in services["web"]["command"]
+    for service in ("worker", "scheduler", "rpc"):
+        assert "--migrated" in services[service]["command"], service
+
+
+def test_in_the_swarm_who_waits_gives_up_by_himself_before_he_is_replaced() -> None:
+    services = load("stack")["services"]
+    for service in set(OURS) - {"nginx"}:
+        command = services[service]["command"]
+        waits = int(command[command.index("--timeout") + 1])
+        assert waits <= seconds(services[service]["healthcheck"]["start_period"]), service
+
+
+def test_the_network_between_machines_is_encrypted_whatever_is_given() -> None:
+    assert '{encrypted: "true"}' in STACK.read_text()
 
 
 def test_names_inside_the_swarm_need_no_ip_vs() -> None:

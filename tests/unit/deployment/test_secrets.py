@@ -102,12 +102,13 @@ def test_the_certificate_names_the_hosts(folder: Path) -> None:
         assert name in told
 
 
-def test_a_certificate_of_ones_own_stays(folder: Path) -> None:
+def test_a_certificate_of_ones_own_stays_and_can_be_read(folder: Path) -> None:
     for name in ("tls_certificate", "tls_key"):
         (folder / name).chmod(0o600)
         (folder / name).write_text("mine")
     make(folder)
     assert (folder / "tls_key").read_text() == "mine"
+    assert oct((folder / "tls_key").stat().st_mode)[-3:] == "444"
 
 
 def test_where_the_servers_are_may_be_said(tmp_path: Path) -> None:
@@ -120,3 +121,15 @@ def test_where_the_servers_are_may_be_said(tmp_path: Path) -> None:
     broker = (tmp_path / "secrets" / "broker_url_worker").read_text()
     assert "@rabbit.example.org:5672/hashworld" in broker
     assert "@127.0.0.1:6379/0" in (tmp_path / "secrets" / "redis_url_chatroom").read_text()
+
+
+def test_no_command_that_people_are_told_has_a_secret_among_its_arguments() -> None:
+    """Arguments are seen by all in `ps`; what is read from standard input is not."""
+    text = (ROOT / "docs" / "deployment.md").read_text()
+    blocks = "".join(re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    documents = re.compile(r"<<END\n.*?^END$", re.MULTILINE | re.DOTALL)
+    assert documents.search(blocks)
+    assert (
+        re.findall(r"\$\(cat [^)]*\)", re.sub(r"sh -c '[^'\n]*'", "", documents.sub("", blocks)))
+        == []
+    )

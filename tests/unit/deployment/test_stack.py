@@ -27,6 +27,7 @@ TARGETS = (
         ({"PORT": "https"}, "PORT must be a number, not 'https'"),
         ({"WORKERS": "-1"}, "WORKERS must be a number, not '-1'"),
         ({"TAG": "a b"}, "TAG cannot be part of an image's name: 'a b'"),
+        ({"HASHWORLD_START_PERIOD": "soon"}, "HASHWORLD_START_PERIOD must be a time such as 90s"),
         ({"REGISTRY": "$(id)"}, "REGISTRY cannot be part of an image's name"),
     ],
 )
@@ -36,7 +37,8 @@ def test_what_cannot_be_used_is_told_in_one_line_and_changes_nothing(
     before = set((ROOT / ".stacks").glob("*"))
     done = subprocess.run(
         [str(ROOT / "scripts" / script), "up"],
-        env={**os.environ, **variables},
+        # Where nothing were refused, it would be found out without a real engine.
+        env={**os.environ, "DOCKER_HOST": "tcp://127.0.0.1:1", **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -102,3 +104,28 @@ def test_what_is_said_once_holds_until_something_else_is_said(settled: Callable[
     assert settled("HASHWORLD_CHAT_ORIGINS", PORT="443", HASHWORLD_CHAT_ORIGINS=told) == (
         told.replace("9443", "443")
     )
+
+
+@pytest.mark.parametrize(
+    ("period", "seconds"), [("", "180"), ("90s", "90"), ("5m", "300"), ("1h30m", "5400")]
+)
+def test_a_time_to_start_is_known_in_seconds(
+    settled: Callable[..., str], period: str, seconds: str
+) -> None:
+    given = {"HASHWORLD_START_PERIOD": period} if period else {}
+    assert settled("HASHWORLD_START_SECONDS", **given) == seconds
+    assert settled("HASHWORLD_START_SECONDS") == seconds
+
+
+@pytest.mark.parametrize(
+    ("replicas", "period", "longest"), [(1, "180s", 660), (3, "180s", 1320), (3, "1h", 15000)]
+)
+def test_a_swarm_may_take_the_longer_the_more_replicas_start_one_after_another(
+    settled: Callable[..., str], tmp_path: Path, replicas: int, period: str, longest: int
+) -> None:
+    text = (ROOT / "scripts" / "swarm.sh").read_text()
+    (bound,) = re.findall(r"^bound\(\) \{.*?^\}", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "scripts" / "images.sh").write_text(bound)
+    services = f"services() {{ echo x_web 1/1; echo x_worker 0/{replicas}; }}"
+    told = f"({services}; . scripts/images.sh; bound)"
+    assert settled(told, HASHWORLD_START_PERIOD=period) == str(longest)

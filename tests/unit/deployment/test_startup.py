@@ -5,13 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from hashworld.embedded import roles
-from tests.services.service import free_port
+from tests.services.service import comes_true, free_port
 
 ROOT = Path(__file__).parents[3]
 STARTUP = ROOT / "scripts" / "startup.sh"
@@ -153,3 +153,67 @@ def test_migrations_come_before_the_role(recorder: Mapping[str, str]) -> None:
 def test_a_migration_that_fails_starts_nothing() -> None:
     ended = startup("--migrate", "--", "echo", "begun", HASHWORLD_PYTHON="/bin/false")
     assert (ended.returncode, ended.stdout) == (1, "")
+
+
+@pytest.fixture
+def migrating(tmp_path: Path) -> Callable[[int], Mapping[str, str]]:
+    """A Python that finds the database migrated when it is asked for the so-manieth time."""
+
+    def made(times: int) -> Mapping[str, str]:
+        fake = tmp_path / "python"
+        asked = tmp_path / "asked"
+        fake.write_text(f'#!/bin/sh\necho "$@" >>{asked}\n[ "$(wc -l <{asked})" -ge {times} ]\n')
+        fake.chmod(0o755)
+        return {"HASHWORLD_PYTHON": str(fake)}
+
+    return made
+
+
+def test_a_role_begins_once_another_has_migrated(
+    migrating: Callable[[int], Mapping[str, str]], tmp_path: Path
+) -> None:
+    ended = startup("--migrated", "--timeout", "30", "--", "echo", "begun", **migrating(2))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "begun\n", "")
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert asked == [f"{ROOT}/src/manage.py migrate --check"] * 2
+
+
+def test_a_migration_that_does_not_come_is_told_in_one_line_and_starts_nothing(
+    migrating: Callable[[int], Mapping[str, str]],
+) -> None:
+    ended = startup("--migrated", "--timeout", "1", "--", "echo", "begun", **migrating(99))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "startup: the database was not migrated within 1 s\n"
+
+
+def stopped(number: signal.Signals, tmp_path: Path, *options: str) -> int:
+    """The code of a start-up that gets a signal while what it runs, which hangs, has begun."""
+    fake = tmp_path / "python"
+    fake.write_text(
+        f"#!/bin/sh\necho $$ >{tmp_path}/draft\nmv {tmp_path}/draft {tmp_path}/pid\nexec sleep 60\n"
+    )
+    fake.chmod(0o755)
+    with subprocess.Popen(
+        [str(STARTUP), *options, "--", "echo", "begun"],
+        env={**os.environ, "HASHWORLD_PYTHON": str(fake)},
+        # Who ignores a signal when he starts a shell makes it deaf to it.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    ) as process:
+        assert comes_true((tmp_path / "pid").exists, 10)
+        process.send_signal(number)
+        return process.wait(10)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--wait", "127.0.0.1:1"), ("--migrate",), ("--migrated",)],
+    ids=lambda each: each[0],
+)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_and_what_it_runs_before_the_role(
+    number: signal.Signals, code: int, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Left to itself a shell would die without its child, or, as process 1, not at all."""
+    assert stopped(number, tmp_path, *options) == code
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)

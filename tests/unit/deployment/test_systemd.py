@@ -97,3 +97,8 @@ def test_nginx_may_open_what_its_connections_need() -> None:
     (connections,) = re.findall(r"^ +worker_connections (\d+);", nginx, re.MULTILINE)
     (files,) = re.findall(r"^LimitNOFILE=(\d+)$", unit, re.MULTILINE)
     assert int(files) >= 2 * int(connections)
+
+
+def test_a_migration_has_all_the_time_that_it_needs() -> None:
+    text = (FOLDER / "hashworld-migrate.service").read_text()
+    assert "\nTimeoutStartSec=infinity\n" in text
