@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 from hashworld.embedded.roles import NODE_THREADS
+from hashworld.fetcher.limits import MOST
 from hashworld.nodes import clock
 from hashworld.nodes.models import Node
 from hashworld.tasks import portion
@@ -30,8 +31,9 @@ from tests.chaos.verdict import Fate
 from tests.program import Program
 
 PATIENCE = 180.0
-#: The limits of a fetch that nobody but a person ends.
-PATIENT = {"first_byte_timeout": 900.0, "total_timeout": 900.0}
+#: The limits of a fetch that nobody but a person ends: as long as a job may ask for, and longer
+#: than anybody waits here.
+PATIENT = {"first_byte_timeout": MOST["first_byte_timeout"], "total_timeout": 900.0}
 #: RabbitMQ hands a node so many messages ahead: one for each of its Celery threads.
 PREFETCHED = NODE_THREADS
 
