@@ -26,7 +26,7 @@ QUICK = {"tasks": 10_000, "nodes": 2, "lease": 5.0, "faults": 0}
 LONG = {"tasks": 20_000, "nodes": 4, "lease": 15.0, "faults": 72}
 #: How many tasks the Celery program that everybody writes is given, and how often it is struck;
 #: what is told of it.
-PEER_TASKS, PEER_KILLS = 600, 12
+PEER_TASKS, PEER_KILLS = 300, 6
 EVERYDAY = {"tasks": "tasks", "lost": "lost", "duplicated": "duplicated_executions"}
 
 

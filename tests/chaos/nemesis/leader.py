@@ -3,6 +3,8 @@
 from collections.abc import Generator
 from random import Random
 
+from hashworld.nodes.models import Leadership
+from hashworld.recurring.models import Cursor
 from tests.chaos.nemesis.plan import Steps
 from tests.chaos.nemesis.scene import Scene, Wait
 from tests.chaos.proxy import CUT
@@ -41,12 +43,23 @@ def cut_master_off(scene: Scene, name: str, dice: Random) -> Steps:
 
 
 def _fallen(scene: Scene) -> Generator[Wait, None, tuple[Program, str]]:
-    """The master that is to fall and its holder's name, once another process stands by."""
+    """The master that is to fall and its holder's name, once another process stands by.
+
+    One that has decided nothing yet would make one failover of two.
+    """
     yield Wait(
-        lambda: scene.master() and all(each.is_alive() for each in scene.fleet.schedulers),
-        "a master and a standby",
+        lambda: (
+            scene.master()
+            and Cursor.objects.filter(term=_term()).exists()
+            and all(each.is_alive() for each in scene.fleet.schedulers)
+        ),
+        "a master that fires, and a standby",
     )
     master, holder = scene.master(), scene.holder()
     if master is None:
         raise StageError("the master was gone before it could fall")
     return master, holder
+
+
+def _term() -> int:
+    return Leadership.objects.values_list("term", flat=True).first() or 0
