@@ -22,7 +22,7 @@ CUT_SECONDS = 25.0
 NOTICED, ANSWERED = 60.0, 1.0
 #: Of how many of its hosts a page is handed in then.
 ITS_HOSTS = 5
-#: A link that is whole and cut by turns, and for how long altogether: two leases.
+#: A link that is whole and cut by turns, and for how long altogether: longer than a lease.
 WHOLE, BROKEN, FLAPPING = 2.0, 3.0, 20.0
 #: How far a clock is off, and how many pages a node with such a clock must fetch.
 OFFSETS, ENOUGH = ("+10m", "-10m"), 20
