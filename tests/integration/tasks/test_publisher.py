@@ -63,8 +63,8 @@ def silent(rabbitmq: RabbitMQ) -> Iterator[None]:
         os.killpg(rabbitmq.state.pid, signal.SIGCONT)
 
 
-@pytest.fixture
-def full(
+@contextmanager
+def refusing(
     rabbitmq: RabbitMQ, publisher: CeleryPublisher, name: str, wait_until: WaitUntil
 ) -> Iterator[None]:
     """The node's queue takes no message more."""
@@ -79,25 +79,28 @@ def full(
             return True
         return False
 
-    # A quorum queue tells its publishers of its limit a little later than it reaches it.
-    wait_until(is_full)
-    yield
-    rabbitmq.control("clear_policy", *policy)
+    try:
+        # A quorum queue tells its publishers of its limit a little later than it reaches it.
+        wait_until(is_full, 30, "the broker was not heard to refuse")
+        yield
+    finally:
+        rabbitmq.control("clear_policy", *policy)
 
 
-@pytest.mark.usefixtures("full")
 def test_what_the_broker_refuses_is_an_error_that_names_the_node(
-    publisher: CeleryPublisher, name: str
+    rabbitmq: RabbitMQ, publisher: CeleryPublisher, name: str, wait_until: WaitUntil
 ) -> None:
-    with pytest.raises(BrokerError, match=name):
+    with refusing(rabbitmq, publisher, name, wait_until), pytest.raises(BrokerError, match=name):
         publisher.publish(NO_LEASE, name)
 
 
-@pytest.mark.usefixtures("transactional_db", "full")
-def test_what_the_broker_refused_waits_again_at_once(publisher: CeleryPublisher, name: str) -> None:
+@pytest.mark.usefixtures("transactional_db")
+def test_what_the_broker_refused_waits_again_at_once(
+    rabbitmq: RabbitMQ, publisher: CeleryPublisher, name: str, wait_until: WaitUntil
+) -> None:
     world.node(name)
     job = world.hand_in(*world.pages(3))
-    with pytest.raises(BrokerError):
+    with refusing(rabbitmq, publisher, name, wait_until), pytest.raises(BrokerError):
         dispatch(publisher)
     assert {task.state for task in world.tasks(job)} == {State.WAITING}
     assert not Lease.objects.open().exists()

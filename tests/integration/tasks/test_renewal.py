@@ -1,6 +1,7 @@
 """What a node's renewer renews, lets go of and cuts off, one round at a time."""
 
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -21,6 +22,25 @@ from tests.integration.tasks import world
 from tests.integration.tasks.desk import Desk, running
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Standstill:
+    """In the place of what asks a database that does not answer: it waits until it is over."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.over = threading.Event()
+
+    def __call__(self) -> None:
+        self.reached.set()
+        self.over.wait(30)
+
+
+@pytest.fixture
+def standstill() -> Iterator[Standstill]:
+    standstill = Standstill()
+    yield standstill
+    standstill.over.set()
 
 
 def test_held_leases_are_renewed(desk: Desk) -> None:
@@ -95,21 +115,15 @@ def test_a_lease_not_renewed_in_time_is_trusted_no_longer(desk: Desk) -> None:
 
 
 def test_trust_ends_while_the_database_keeps_the_renewer_waiting(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, wait_until: Any
+    desk: Desk, standstill: Standstill, monkeypatch: pytest.MonkeyPatch, wait_until: Any
 ) -> None:
-    waits, go_on = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        waits.set()
-        go_on.wait(30)
-
-    monkeypatch.setattr(desk.renewer, "_watch", wait)
+    monkeypatch.setattr(desk.renewer, "_watch", standstill)
     _, [task] = running(desk)  # held since long before this machine's clock began
     monkeypatch.setattr(desk.holdings, "due", lambda now: False)
     desk.renewer.start()
-    assert waits.wait(20)
+    assert standstill.reached.wait(20)
     wait_until(lambda: desk.cancelled == [task.pk])
-    go_on.set()
+    standstill.over.set()
     desk.renewer.stop(timeout=20)
 
 
@@ -133,23 +147,17 @@ def test_an_engine_that_turns_again_is_not_taken_for_stuck(desk: Desk) -> None:
 
 
 def test_leases_are_renewed_while_the_writer_waits(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, wait_until: Any
+    desk: Desk, standstill: Standstill, monkeypatch: pytest.MonkeyPatch, wait_until: Any
 ) -> None:
-    waits, go_on = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        waits.set()
-        go_on.wait(30)
-
-    monkeypatch.setattr(desk.writer, "_flush", wait)
+    monkeypatch.setattr(desk.writer, "_flush", standstill)
     desk.now = monotonic()
     running(desk)
     Lease.objects.update(expires_at=(soon := clock.now() + timedelta(seconds=1)))
     desk.writer.start()
     desk.renewer.start()
-    assert waits.wait(20)
+    assert standstill.reached.wait(20)
     wait_until(lambda: Lease.objects.get().expires_at > soon + timedelta(seconds=10))
-    go_on.set()
+    standstill.over.set()
     desk.renewer.stop(timeout=20)
     desk.writer.stop(timeout=20)
 
