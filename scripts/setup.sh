@@ -63,7 +63,7 @@ find_missing_packages() {
     missing=()
     for pair in gcc:gcc pkg-config:pkg-config mariadb_config:libmariadb-dev mariadbd:mariadb-server \
         rabbitmq-server:rabbitmq-server redis-server:redis-server nginx:nginx shellcheck:shellcheck \
-        faketime:faketime; do
+        faketime:faketime systemd-analyze:systemd; do
         command -v "${pair%:*}" >/dev/null || missing+=("${pair#*:}")
     done
     [ -f "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] ||

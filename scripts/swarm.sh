@@ -42,6 +42,13 @@ went_back() {
         awk -v tag=":$1" '$2 ~ /hashworld\/(core|chatroom|nginx):/ && substr($2, length($2) - length(tag) + 1) != tag {print $1}'
 }
 
+# why TAG: what the machines tell of containers of that version that ended, or could not begin.
+why() {
+    docker stack ps --no-trunc --format '{{.Image}} {{.Name}} on {{.Node}}: {{.Error}}' "$project" |
+        awk -v tag=":$1" 'NF > 4 && substr($1, length($1) - length(tag) + 1) == tag' |
+        cut -d' ' -f2- | sort -u
+}
+
 require_place() {
     [ -z "$(docker node ls -q --filter node.label=hashworld=data)" ] || return 0
     [ "$(docker node ls -q | wc -l)" = 1 ] ||
@@ -76,6 +83,7 @@ deploy() {
         -c "$root/docker/stack.yml" "$project" 2>&1 | sed "s/^/$project: /"
     settle_down
     if [ -n "$(went_back "$tag")" ]; then
+        why "$tag" >&2
         die "$tag was not healthy, and is not used by: $(went_back "$tag" | xargs)"
     fi
     keep HASHWORLD_TAG "$tag"

@@ -62,10 +62,13 @@ def swarm(state: dict[str, Any], words: list[str]) -> str:
     """What it prints for a command about a stack of web and workers."""
     match words:
         case ["stack", "deploy", *_]:
-            state["before"], state["tag"] = state.get("tag"), os.environ["HASHWORLD_TAG"]
+            if "rejected" not in state:
+                state["before"], state["tag"] = state.get("tag"), os.environ["HASHWORLD_TAG"]
             state["workers"] = os.environ["HASHWORLD_WORKERS"]
         case ["service", "update", "--rollback", *_]:
             state["tag"], state["workers"] = state["before"], 3
+        case ["stack", "ps", *_]:
+            return str(state["rejected"])
         case ["stack", "services", "-q", *_]:
             return "web"
         case ["stack", "services", *_, form, _] if "Replicas" in form:

@@ -198,6 +198,21 @@ def test_in_a_swarm_only_the_version_changes_that_is_said_or_pulled(engine: Engi
     assert deployed(engine, TAG="one", WORKERS="2") == "one"
 
 
+def test_a_swarm_tells_why_a_version_is_not_used(engine: Engine) -> None:
+    deployed(engine, TAG="one")
+    reason = "hashworld_web.1 on far: No such image: hashworld/core:two"
+    lines = [f"hashworld/core:two {reason}", "hashworld/core:two hashworld_rpc.1 on near: "]
+    lines += [lines[0], "hashworld/core:one hashworld_web.1 on near: unhealthy container"]
+    engine.change(rejected="\n".join(lines))
+    code, said = engine.run("swarm.sh", "deploy", TAG="two")
+    assert code == 1
+    assert said.splitlines()[-2:] == [
+        reason,
+        "hashworld: two was not healthy, and is not used by: hashworld_web",
+    ]
+    assert engine.recall("HASHWORLD_TAG") == "one"
+
+
 def test_what_a_swarm_was_put_back_to_stays(engine: Engine) -> None:
     deployed(engine, TAG="two", WORKERS="3")
     deployed(engine, TAG="one", WORKERS="5")
