@@ -102,10 +102,25 @@ await_migration() {
     done
 }
 
-if [ ${#addresses[@]} -gt 0 ]; then
-    run "$python" "$root/scripts/waiting.py" "$timeout" "${addresses[@]}"
-fi
-if [ -n "$migrate" ]; then run "${manage[@]}" prepare; fi
+await_servers() {
+    if [ ${#addresses[@]} -gt 0 ]; then
+        run "$python" "$root/scripts/waiting.py" $((timeout - SECONDS)) "${addresses[@]}"
+    fi
+}
+
+# A server that answered may go away again: in a swarm it may be replaced at the same time. The code
+# 3 says that another try may help.
+prepare() {
+    local code=0
+    run "${manage[@]}" prepare || code=$?
+    if [ $code != 3 ] || [ $SECONDS -ge "$timeout" ]; then return $code; fi
+    run sleep 1
+    await_servers
+    prepare
+}
+
+await_servers
+if [ -n "$migrate" ]; then prepare; fi
 if [ -n "$migrated" ]; then await_migration; fi
 
 # The replicas of one container have all of their environment in common, but not the name.

@@ -35,11 +35,16 @@ settle_down() {
     done
 }
 
-# went_back TAG: the services of ours that run something else.
+# What became of the last change of each service: its name, when that began, how it ended.
+changes() {
+    docker stack services -q "$project" 2>/dev/null | xargs -r docker service inspect \
+        --format '{{.Spec.Name}} {{if .UpdateStatus}}{{.UpdateStatus.StartedAt}} {{.UpdateStatus.State}}{{end}}'
+}
+
+# went_back BEFORE: the services that did not keep a change which came after those. A version says
+# nothing of it, for a secret may be all that changed.
 went_back() {
-    docker stack services -q "$project" | xargs -r docker service inspect \
-        --format '{{.Spec.Name}} {{.Spec.TaskTemplate.ContainerSpec.Image}}' |
-        awk -v tag=":$1" '$2 ~ /hashworld\/(core|chatroom|nginx):/ && substr($2, length($2) - length(tag) + 1) != tag {print $1}'
+    changes | { grep -vxF "$1" || true; } | awk '$NF ~ /^(rollback_.*|paused)$/ {print $1}'
 }
 
 # why TAG: what the machines tell of containers of that version that ended, or could not begin.
@@ -64,7 +69,7 @@ wanted() {
 }
 
 deploy() {
-    local tag name path
+    local tag name path before back
     tag=$(wanted)
     docker node ls >/dev/null 2>&1 || die "this is no manager of a swarm: docker swarm init"
     require_place
@@ -79,12 +84,14 @@ deploy() {
     HASHWORLD_SUM_rabbitmq=$(sum "$root/config/rabbitmq/rabbitmq.conf")
     export HASHWORLD_SUM_rabbitmq
     say "deploying $tag"
+    before=$(changes)
     docker stack deploy --prune --resolve-image never ${REGISTRY_AUTH:+--with-registry-auth} \
         -c "$root/docker/stack.yml" "$project" 2>&1 | sed "s/^/$project: /"
     settle_down
-    if [ -n "$(went_back "$tag")" ]; then
+    back=$(went_back "$before" | xargs)
+    if [ -n "$back" ]; then
         why "$tag" >&2
-        die "$tag was not healthy, and is not used by: $(went_back "$tag" | xargs)"
+        die "$tag was not healthy, and is not used by: $back"
     fi
     keep HASHWORLD_TAG "$tag"
     tell "runs $tag"

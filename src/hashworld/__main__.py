@@ -7,13 +7,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db import OperationalError, ProgrammingError
 
-from hashworld.database import explain
+from hashworld.command import AWAY
+from hashworld.database import explain, is_away
 
 
 def main() -> None:
     """Run the management command named on the command line.
 
-    A database that is away, or not set up, is told in one line; `--traceback` shows all.
+    A database that is away, or not set up, is told in one line; `--traceback` shows all. The exit
+    code is AWAY when another try may help, else 1.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hashworld.settings")
     try:
@@ -21,7 +23,8 @@ def main() -> None:
     except (OperationalError, ProgrammingError, ImproperlyConfigured) as error:
         if "--traceback" in sys.argv:
             raise
-        sys.exit(explain(error))
+        print(explain(error), file=sys.stderr)
+        sys.exit(AWAY if is_away(error) else 1)
 
 
 if __name__ == "__main__":

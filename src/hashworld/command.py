@@ -6,6 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 #: How a command ends that was given what it cannot use.
 WRONG = 2
+#: How one ends that could not reach the database, or the cluster.
+AWAY = 3
 
 
 class TerseCommand(BaseCommand):

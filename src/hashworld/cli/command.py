@@ -14,9 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from hashworld.cli.cluster import Cluster, Document, Failed
-from hashworld.cli.local import AWAY, Local, person
+from hashworld.cli.local import Local, person
 from hashworld.cli.remote import Remote
-from hashworld.command import WRONG, TerseCommand
+from hashworld.command import AWAY, WRONG, TerseCommand
 from hashworld.database import explain
 
 #: A column: its title, and what it shows of an item.

@@ -15,15 +15,15 @@ from hashworld.api.schemas.jobs import JobOut
 from hashworld.api.schemas.tasks import TaskOut
 from hashworld.api.schemas.tokens import TokenOut
 from hashworld.cli.cluster import Document, Failed
-from hashworld.command import WRONG
+from hashworld.command import AWAY, WRONG
 from hashworld.verbs import errors, jobs, nodes, tasks
 from hashworld.verbs.filters import JobFilter, TaskFilter
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-#: How a command ends that was refused, or that met a server that is away.
-REFUSED, AWAY = 1, 3
+#: How a command ends that was refused.
+REFUSED = 1
 
 NODE_VERBS: dict[str, Callable[..., Any]] = {
     "drain": nodes.drain,

@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from hashworld.cli.cluster import Document, Failed
-from hashworld.cli.local import AWAY, REFUSED
-from hashworld.command import WRONG
+from hashworld.cli.local import REFUSED
+from hashworld.command import AWAY, WRONG
 
 #: Seconds that the server has for each part of an answer.
 PATIENCE = 60

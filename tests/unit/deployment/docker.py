@@ -62,6 +62,7 @@ def swarm(state: dict[str, Any], words: list[str]) -> str:
     """What it prints for a command about a stack of web and workers."""
     match words:
         case ["stack", "deploy", *_]:
+            state["change"] = state.get("change", 0) + ("unchanged" not in state)
             if "rejected" not in state:
                 state["before"], state["tag"] = state.get("tag"), os.environ["HASHWORLD_TAG"]
             state["workers"] = os.environ["HASHWORLD_WORKERS"]
@@ -75,6 +76,9 @@ def swarm(state: dict[str, Any], words: list[str]) -> str:
             return "hashworld_web 1/1"
         case ["stack", "services", *_]:
             return "hashworld_web"
+        case ["service", "inspect", _, form, *_] if "StartedAt" in form:
+            ended = "rollback_completed" if "rejected" in state else "completed"
+            return f"hashworld_web {state.get('change', '')} {ended}"
         case ["service", "inspect", _, form, *_] if "PreviousSpec" in form:
             return "yes"
         case ["service", "inspect", _, form, *_] if "Replicas" in form:

@@ -213,6 +213,14 @@ def test_a_swarm_tells_why_a_version_is_not_used(engine: Engine) -> None:
     assert engine.recall("HASHWORLD_TAG") == "one"
 
 
+def test_a_change_that_a_swarm_put_back_before_is_not_told_again(engine: Engine) -> None:
+    deployed(engine, TAG="one")
+    engine.change(rejected="")
+    assert engine.run("swarm.sh", "deploy", TAG="one")[0] == 1
+    engine.change(unchanged=True)
+    assert engine.run("swarm.sh", "deploy", TAG="one")[0] == 0
+
+
 def test_what_a_swarm_was_put_back_to_stays(engine: Engine) -> None:
     deployed(engine, TAG="two", WORKERS="3")
     deployed(engine, TAG="one", WORKERS="5")

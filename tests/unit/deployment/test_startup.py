@@ -155,6 +155,29 @@ def test_a_migration_that_fails_starts_nothing() -> None:
     assert (ended.returncode, ended.stdout) == (1, "")
 
 
+@pytest.mark.parametrize(("code", "times"), [(3, 2), (1, 1)])
+def test_a_migration_is_tried_again_only_where_the_database_went_away(
+    tmp_path: Path, code: int, times: int
+) -> None:
+    fake, asked = tmp_path / "python", tmp_path / "asked"
+    fake.write_text(
+        f'#!/bin/sh\necho "$@" >>{asked}\n[ "$(wc -l <{asked})" = 1 ] && exit {code}\nexit 0\n'
+    )
+    fake.chmod(0o755)
+    ended = startup("--migrate", "--", "echo", "begun", HASHWORLD_PYTHON=str(fake))
+    assert len(asked.read_text().splitlines()) == times
+    assert (ended.returncode, ended.stdout) == ((0, "begun\n") if times > 1 else (code, ""))
+
+
+def test_a_migration_is_tried_no_longer_than_there_is_time(tmp_path: Path) -> None:
+    fake = tmp_path / "python"
+    fake.write_text("#!/bin/sh\nexit 3\n")
+    fake.chmod(0o755)
+    options = ("--migrate", "--timeout", "1", "--", "echo", "begun")
+    ended = startup(*options, HASHWORLD_PYTHON=str(fake))
+    assert (ended.returncode, ended.stdout) == (3, "")
+
+
 @pytest.fixture
 def migrating(tmp_path: Path) -> Callable[[int], Mapping[str, str]]:
     """A Python that finds the database migrated when it is asked for the so-manieth time."""
