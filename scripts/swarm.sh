@@ -25,14 +25,32 @@ bound() {
     echo $(((HASHWORLD_START_SECONDS + 150) * (most + 1)))
 }
 
+# Containers by their ids, each with why it ended, or could not begin.
+ends() {
+    docker stack ps --no-trunc --format '{{.ID}} {{.Name}} on {{.Node}}: {{.Error}}' "$project" 2>/dev/null | awk 'NF > 4'
+}
+
+# Says why containers ended, of those that are not in `known`; the same reason once.
+known=
+tell_ends() {
+    local id line
+    while read -r id line; do
+        case $known in *"$id"* | *"|$line|"*) continue ;; esac
+        known+="$id|$line|"
+        say "$line" >&2
+    done < <(ends)
+}
+
 settle_down() {
     local lines most
     most=$(bound)
     local until=$((SECONDS + most))
     while lines=$(unsettled) && [ -n "$lines" ]; do
+        tell_ends
         [ $SECONDS -lt $until ] || die "not settled in $most s: $lines"
         sleep 2
     done
+    tell_ends
 }
 
 # What became of the last change of each service: its name, when that began, how it ended.
@@ -45,13 +63,6 @@ changes() {
 # nothing of it, for a secret may be all that changed.
 went_back() {
     changes | { grep -vxF "$1" || true; } | awk '$NF ~ /^(rollback_.*|paused)$/ {print $1}'
-}
-
-# why TAG: what the machines tell of containers of that version that ended, or could not begin.
-why() {
-    docker stack ps --no-trunc --format '{{.Image}} {{.Name}} on {{.Node}}: {{.Error}}' "$project" |
-        awk -v tag=":$1" 'NF > 4 && substr($1, length($1) - length(tag) + 1) == tag' |
-        cut -d' ' -f2- | sort -u
 }
 
 require_place() {
@@ -85,14 +96,16 @@ deploy() {
     export HASHWORLD_SUM_rabbitmq
     say "deploying $tag"
     before=$(changes)
+    known=$(docker stack ps --no-trunc -q "$project" 2>/dev/null || true)
     docker stack deploy --prune --resolve-image never ${REGISTRY_AUTH:+--with-registry-auth} \
         -c "$root/docker/stack.yml" "$project" 2>&1 | sed "s/^/$project: /"
     settle_down
+    case $known in *"No such image"*)
+        say "not every machine has the images: where the registry asks who you are, docker login and say REGISTRY_AUTH=yes" >&2
+        ;;
+    esac
     back=$(went_back "$before" | xargs)
-    if [ -n "$back" ]; then
-        why "$tag" >&2
-        die "$tag was not healthy, and is not used by: $back"
-    fi
+    [ -z "$back" ] || die "$tag was not healthy, and is not used by: $back"
     keep HASHWORLD_TAG "$tag"
     tell "runs $tag"
 }
@@ -106,6 +119,7 @@ rollback() {
             docker service update --rollback --detach "$service" >/dev/null
         fi
     done
+    known=$(docker stack ps --no-trunc -q "$project")
     settle_down
     remember
     services
@@ -120,9 +134,27 @@ remember() {
     say "runs $HASHWORLD_TAG"
 }
 
+# What is left of it: containers on this machine that still stop, and the network, which goes last.
+left() {
+    local label=label=com.docker.stack.namespace=$project
+    docker ps -q --filter "$label"
+    docker network ls -q --filter "$label"
+}
+
+# Only when nothing is left may the same stack be deployed again. What goes already cannot be removed,
+# which the engine calls a failure.
+down() {
+    docker stack rm "$project" || true
+    local until=$((SECONDS + 150))
+    while [ -n "$(left)" ]; do
+        [ $SECONDS -lt $until ] || die "not gone in 150 s: $(left | xargs)"
+        sleep 1
+    done
+}
+
 case ${1-} in
 deploy) deploy ;;
 rollback) rollback ;;
-down) docker stack rm "$project" ;;
+down) down ;;
 *) die "usage: swarm.sh deploy|rollback|down" ;;
 esac

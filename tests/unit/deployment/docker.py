@@ -68,8 +68,8 @@ def swarm(state: dict[str, Any], words: list[str]) -> str:
             state["workers"] = os.environ["HASHWORLD_WORKERS"]
         case ["service", "update", "--rollback", *_]:
             state["tag"], state["workers"] = state["before"], 3
-        case ["stack", "ps", *_]:
-            return str(state["rejected"])
+        case ["stack", "ps", *rest]:
+            return str(state.get("ends" if "--format" in rest else "containers of it", ""))
         case ["stack", "services", "-q", *_]:
             return "web"
         case ["stack", "services", *_, form, _] if "Replicas" in form:

@@ -201,13 +201,17 @@ def test_in_a_swarm_only_the_version_changes_that_is_said_or_pulled(engine: Engi
 def test_a_swarm_tells_why_a_version_is_not_used(engine: Engine) -> None:
     deployed(engine, TAG="one")
     reason = "hashworld_web.1 on far: No such image: hashworld/core:two"
-    lines = [f"hashworld/core:two {reason}", "hashworld/core:two hashworld_rpc.1 on near: "]
-    lines += [lines[0], "hashworld/core:one hashworld_web.1 on near: unhealthy container"]
-    engine.change(rejected="\n".join(lines))
+    before = "old hashworld_web.1 on near: unhealthy container"
+    running = "new3 hashworld_rpc.1 on near: "
+    ends = "\n".join([before, f"new1 {reason}", f"new2 {reason}", running])
+    engine.change(rejected=True, ends=ends, **{"containers of it": "old"})
     code, said = engine.run("swarm.sh", "deploy", TAG="two")
     assert code == 1
-    assert said.splitlines()[-2:] == [
-        reason,
+    assert said.count(".1 on ") == 1
+    assert said.splitlines()[-3:] == [
+        f"hashworld: {reason}",
+        "hashworld: not every machine has the images: where the registry asks who you are,"
+        " docker login and say REGISTRY_AUTH=yes",
         "hashworld: two was not healthy, and is not used by: hashworld_web",
     ]
     assert engine.recall("HASHWORLD_TAG") == "one"
@@ -215,7 +219,7 @@ def test_a_swarm_tells_why_a_version_is_not_used(engine: Engine) -> None:
 
 def test_a_change_that_a_swarm_put_back_before_is_not_told_again(engine: Engine) -> None:
     deployed(engine, TAG="one")
-    engine.change(rejected="")
+    engine.change(rejected=True)
     assert engine.run("swarm.sh", "deploy", TAG="one")[0] == 1
     engine.change(unchanged=True)
     assert engine.run("swarm.sh", "deploy", TAG="one")[0] == 0
