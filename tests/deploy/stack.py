@@ -93,6 +93,21 @@ class Stack:
         """Whether so many tasks succeed in time, and nothing else is left."""
         return comes_true(lambda: pause() or self.counts() == {"SUCCEED": tasks}, timeout)
 
+    def losses(self) -> int:
+        """How many tasks were lost on the way, and begun again."""
+        losses: int = self.shell(
+            "import json; from hashworld.tasks.models import Task;"
+            "print(json.dumps(Task.objects.filter(losses__gt=0).count()))"
+        )
+        return losses
+
+    def follow(self, text: str, tag: str = "") -> None:
+        """Do the first commands that docs/deployment.md has after a text, as they stand there."""
+        document = (ROOT / "docs" / "deployment.md").read_text()
+        block = document.split(text)[1].split("```\n")[1]
+        commands = block.replace("PROJECT", self.project).replace("TAG=1.2", f"TAG={tag}")
+        run("bash", "-ec", commands, env={**os.environ, "PROJECT": self.project})
+
     def visitor(self) -> Visitor:
         """Somebody who is signed in as the administrator."""
         visitor = Visitor(self.url)

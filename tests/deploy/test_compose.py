@@ -240,7 +240,7 @@ def test_servers_that_restart_in_any_order_under_load_lose_nothing(
 def test_four_workers_share_the_lands_and_three_leave_without_loss(
     stack: Stack, site: Site
 ) -> None:
-    before = total(stack)
+    before, losses = total(stack), stack.losses()
     stack.make("scale", WORKERS=4)
     assert comes_true(
         lambda: pause() or [lands > 150 for lands in stack.nodes().values()] == [True] * 4, 30
@@ -250,11 +250,18 @@ def test_four_workers_share_the_lands_and_three_leave_without_loss(
     stack.make("scale", WORKERS=1)
     assert stack.finishes(before + 2000, 120), stack.counts()
     assert stack.nodes() == {"worker-1": 1024}
-    losses = stack.shell(
-        "import json; from hashworld.tasks.models import Task;"
-        "print(json.dumps(Task.objects.filter(losses__gt=0).count()))"
-    )
-    assert losses == 0
+    assert stack.losses() == losses
+
+
+def test_the_databases_password_is_changed_under_load_and_loses_nothing(
+    stack: Stack, site: Site
+) -> None:
+    before, losses, password = total(stack), stack.losses(), secrets(stack)["mysql_password"]
+    assert not stack.visitor().submit(site.urls(2000))
+    stack.follow("The database has to be told its new password")
+    assert secrets(stack)["mysql_password"] != password
+    assert stack.finishes(before + 2000, 120), stack.counts()
+    assert stack.losses() == losses
 
 
 def test_a_deployment_and_its_rollback_under_load_refuse_and_lose_nothing(

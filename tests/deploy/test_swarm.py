@@ -49,7 +49,8 @@ class SwarmStack(Stack):
 
     def remove(self) -> None:
         """Everything of it, data too."""
-        run("docker", "stack", "rm", self.project, check=False)
+        self.make("stack-down")
+        # What the engine replaced before is removed a little later.
         assert comes_true(lambda: pause() or not self._left("ps", "--all"), 120)
         for volume in self._left("volume", "ls"):
             run("docker", "volume", "rm", "-f", volume)
@@ -149,6 +150,17 @@ def test_another_version_and_back(stack: SwarmStack, images: tuple[str, str]) ->
     assert image().endswith(images[0])
     assert stack.replicas()["worker"] == "2/2"
     assert stack.visitor().get("/admin/")[0] == 200
+
+
+def test_the_databases_password_is_changed_under_load_and_loses_nothing(
+    stack: SwarmStack, site: Site, images: tuple[str, str]
+) -> None:
+    """web asks for it while the database itself is replaced, and must not be put back for that."""
+    before, losses = sum(stack.counts().values()), stack.losses()
+    assert not stack.visitor().submit(site.urls(2000))
+    stack.follow("The database is told its password", tag=images[0])
+    assert stack.finishes(before + 2000, 120), stack.counts()
+    assert stack.losses() == losses
 
 
 def test_one_service_is_put_back_by_the_engines_own_command(

@@ -67,6 +67,12 @@ def test_only_nginx_has_a_port(name: str) -> None:
     ]
 
 
+def test_in_a_swarm_every_machine_can_be_asked() -> None:
+    nginx = load("stack")["services"]["nginx"]
+    assert nginx["deploy"]["mode"] == "global"
+    assert [port["mode"] for port in nginx["ports"]] == ["host"]
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_what_is_ours_can_write_nothing_and_has_no_capability(name: str) -> None:
     for service in OURS:
