@@ -1,7 +1,10 @@
 """Whether this process lives, and whether it can serve."""
 
+from functools import cache
+
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -31,9 +34,14 @@ def ready(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ready"})
 
 
+@cache
+def known_migrations() -> frozenset[tuple[str, str]]:
+    """App and name of each migration of this version; read once, for files may be replaced."""
+    return frozenset(MigrationLoader(None).graph.nodes)
+
+
 def _missing() -> int:
-    executor = MigrationExecutor(connection)
-    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    return len(known_migrations() - MigrationRecorder(connection).applied_migrations().keys())
 
 
 def _not_ready(reason: str) -> JsonResponse:

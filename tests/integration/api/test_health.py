@@ -1,9 +1,13 @@
 """Whether the process lives and whether it can serve, for whoever asks without a token."""
 
+import importlib
+
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
+from hashworld import wsgi
 from hashworld.api import health
 
 
@@ -30,8 +34,23 @@ def test_it_is_not_ready_without_the_database(monkeypatch: pytest.MonkeyPatch) -
     assert answer["Retry-After"]
 
 
-def test_it_is_not_ready_before_the_migrations(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "_missing", lambda: 2)
+def test_it_is_not_ready_before_the_migrations(db: None) -> None:
+    recorder = MigrationRecorder(connection)
+    for app, name in recorder.migration_qs.filter(app="nodes").values_list("app", "name")[:2]:
+        recorder.record_unapplied(app, name)
     answer = Client().get("/readyz")
     assert answer.status_code == 503
-    assert "migrate" in answer.json()["reason"]
+    assert "lacks 2 migrations: run manage.py migrate" in answer.json()["reason"]
+
+
+def test_files_of_another_version_that_come_while_it_runs_change_nothing(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    health.known_migrations.cache_clear()
+    importlib.reload(wsgi)
+
+    def read(*_: object) -> None:
+        pytest.fail("it read the files again")
+
+    monkeypatch.setattr(health, "MigrationLoader", read)
+    assert Client().get("/readyz").status_code == 200
