@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.command import pause, run
+from tests.deploy.command import ROOT, pause, run
 from tests.deploy.load import chat, heard
 from tests.deploy.site import SITE, Site
 from tests.deploy.stack import Stack
@@ -161,6 +161,19 @@ def test_the_databases_password_is_changed_under_load_and_loses_nothing(
     stack.follow("The database is told its password", tag=images[0])
     assert stack.finishes(before + 2000, 120), stack.counts()
     assert stack.losses() == losses
+
+
+def test_a_backup_brings_back_what_was_there(
+    stack: SwarmStack, site: Site, images: tuple[str, str]
+) -> None:
+    before = sum(stack.counts().values())
+    assert not stack.visitor().submit(site.urls(2000))
+    stack.follow("Write it down on its machine")
+    assert stack.finishes(before + 2000, 120), stack.counts()
+    assert not stack.visitor().submit(site.urls(500))
+    stack.follow("And bring it back", tag=images[0])
+    assert stack.finishes(before + 2000, 180), stack.counts()
+    (ROOT / f"{stack.project}.sql.gz").unlink()
 
 
 def test_one_service_is_put_back_by_the_engines_own_command(
