@@ -129,7 +129,6 @@ def test_no_command_that_people_are_told_has_a_secret_among_its_arguments() -> N
     blocks = "".join(re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     documents = re.compile(r"<<END\n.*?^END$", re.MULTILINE | re.DOTALL)
     assert documents.search(blocks)
-    assert (
-        re.findall(r"\$\(cat [^)]*\)", re.sub(r"sh -c '[^'\n]*'", "", documents.sub("", blocks)))
-        == []
-    )
+    # Nor is the environment that a command begins with.
+    arguments = re.sub(r"MYSQL_PWD=\$\(cat [^)]*\)", "", documents.sub("", blocks))
+    assert re.findall(r"\$\(cat [^)]*\)", arguments) == []
